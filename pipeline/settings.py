@@ -29,11 +29,25 @@ class Setting:
 
 
 DOCUMENTED = (
-    Setting("INSTANT_T_KAFKA", "", "host:port, comma-separated", None, None, "Kafka to use; unset: the embedded broker"),
-    Setting("INSTANT_T_CLICKHOUSE", "", "clickhouse://user:password@host:port/ent", None, None,
-            "ClickHouse to use, with the worker's login; unset: the embedded one"),
-    Setting("INSTANT_T_CLICKHOUSE_ADMIN", "", "clickhouse://user:password@host:port/ent", None, None,
-            "login of `migrate`; unset: INSTANT_T_CLICKHOUSE, or the embedded store's admin"),
+    Setting(
+        "INSTANT_T_KAFKA", "", "host:port, comma-separated", None, None, "Kafka to use; unset: the embedded broker"
+    ),
+    Setting(
+        "INSTANT_T_CLICKHOUSE",
+        "",
+        "clickhouse://user:password@host:port/ent",
+        None,
+        None,
+        "ClickHouse to use, with the worker's login; unset: the embedded one",
+    ),
+    Setting(
+        "INSTANT_T_CLICKHOUSE_ADMIN",
+        "",
+        "clickhouse://user:password@host:port/ent",
+        None,
+        None,
+        "login of `migrate`; unset: INSTANT_T_CLICKHOUSE, or the embedded store's admin",
+    ),
     Setting("INSTANT_T_STATE", ".instant-t", "folder", None, None, "where the embedded store and its logins live"),
     Setting("INSTANT_T_KAFKA_PORT", "19092", "port", 1, 65535, "embedded broker (keep it under 32768)"),
     Setting("INSTANT_T_CLICKHOUSE_PORT", "19000", "port", 1, 65535, "embedded store, native protocol"),
@@ -41,14 +55,26 @@ DOCUMENTED = (
     Setting("INSTANT_T_METRICS_PORT", "18090", "port", 1, 65535, "the worker's /metrics and /health"),
     Setting("INSTANT_T_METRICS_HOST", "127.0.0.1", "address", None, None, "where /metrics and /health listen"),
     Setting("INSTANT_T_DASHBOARD_PORT", "18080", "port", 1, 65535, "dashboard of `up`"),
-    Setting("INSTANT_T_MAX_EVENT_AGE", str(46 * HOUR), "seconds", 60, 46 * HOUR,
-            "an event older than this before its record's timestamp, or when it is read, is `too_old`"),
+    Setting(
+        "INSTANT_T_MAX_EVENT_AGE",
+        str(46 * HOUR),
+        "seconds",
+        60,
+        46 * HOUR,
+        "an event older than this before its record's timestamp, or when it is read, is `too_old`",
+    ),
     Setting("INSTANT_T_RETENTION_DAYS", "35", "days", 3, 35, "how long sealed minutes (with their sketches) are kept"),
     Setting("INSTANT_T_PARTITIONS", "4", "partitions", 1, 512, "partitions of ent.visits.v1 when `migrate` makes it"),
     Setting("INSTANT_T_REPLICATION", "1", "replicas", 1, 9, "replicas of the topics when `migrate` makes them"),
     Setting("INSTANT_T_GROUP", "instant-t", "text", None, None, "consumer group (and Faust app id) of the workers"),
-    Setting("INSTANT_T_SESSION_TIMEOUT", "6", "seconds", 1, 300,
-            "consumer session; Apache Kafka refuses under 6, `up` sets 2 on the embedded broker"),
+    Setting(
+        "INSTANT_T_SESSION_TIMEOUT",
+        "6",
+        "seconds",
+        1,
+        300,
+        "consumer session; Apache Kafka refuses under 6, `up` sets 2 on the embedded broker",
+    ),
     Setting("INSTANT_T_FLUSH_SECONDS", "0.5", "seconds", 0.05, 10, "oldest an uninserted event may become"),
     Setting("INSTANT_T_FLUSH_EVENTS", "250000", "events", 1000, 1_000_000, "most events of one insert"),
 )

@@ -1,0 +1,100 @@
+"""From the words of an event to the codes of a cell: service, profil, territory.
+
+A code is an index into the reference rows. `UNKNOWN` added to it says that the word was not recognised and stands
+under the catch-all (NON_CLASSE, AUTRE): such events are counted, shown under that name, and measured.
+"""
+
+from __future__ import annotations
+
+from schemas.reference import profils, services, territories
+
+UNKNOWN = 64
+"""Added to a code whose word was not recognised."""
+
+NO_TERRITORY = -1
+
+SERVICES = tuple(row.service for row in services())
+FAMILLES = tuple(row.famille for row in services())
+PROFILS = tuple(row.profil_code for row in profils())
+DEPARTEMENTS = tuple(row.departement_code for row in territories())
+
+# The 2012 guide gave one number and one name to what are four services today; the contract names the heir.
+_HEIR_2012 = {"13": "RESSOURCE_DOCUMENTAIRE", "16": "RESSOURCE_ORIENTATION"}
+_CHECK_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"  # no I, O, Q: 1,609 of 1,609 real UAIs agree
+_TERRITORY_OF_PREFIX = {row.uai_prefix: code for code, row in enumerate(territories())}
+
+_MOST_REMEMBERED = 100_000  # words; there are about 60,000 schools, and hostile ones must not fill the memory
+
+
+def _known_services() -> dict[str, int]:
+    """Upper-case words (codes, 2012 names, 2012 numbers) and their service."""
+    known: dict[str, int] = {}
+    for code, row in enumerate(services()):
+        heir = _HEIR_2012.get(row.legacy_id_2012)
+        target = code if heir is None else SERVICES.index(heir)
+        known[row.legacy_name_2012.upper()] = target
+        known[row.legacy_id_2012] = target
+    known |= {service: code for code, service in enumerate(SERVICES)}
+    return known | {"": SERVICES.index("PAGE_ENT")}
+
+
+class ServiceCodes(dict[str, int]):
+    """Service text → code; white space at the ends and case are ignored, `""` is PAGE_ENT."""
+
+    _known = _known_services()
+    _catch_all = SERVICES.index("NON_CLASSE") + UNKNOWN
+
+    def __missing__(self, text: str) -> int:
+        word = text.strip()
+        # Upper-casing beyond ASCII would let a dotless i pass for an I.
+        code = self._known.get(word.upper(), self._catch_all) if word.isascii() else self._catch_all
+        return _remember(self, text, code)
+
+
+class ProfilCodes(dict[str, int]):
+    """Profil text → code: a code in any case, or a 2012 number."""
+
+    _known = {row.legacy_id_profil_2012: code for code, row in enumerate(profils())} | {
+        profil: code for code, profil in enumerate(PROFILS)
+    }
+    _catch_all = PROFILS.index("AUTRE") + UNKNOWN
+
+    def __missing__(self, text: str) -> int:
+        code = self._known.get(text.upper(), self._catch_all) if text.isascii() else self._catch_all
+        return _remember(self, text, code)
+
+
+class TerritoryCodes(dict[str, int]):
+    """UAI → territory, or NO_TERRITORY when it is no UAI."""
+
+    def __missing__(self, uai: str) -> int:
+        if len(uai) != 8:
+            return NO_TERRITORY  # not remembered: it may be of any length
+        return _remember(self, uai, territory_of(uai))
+
+
+def territory_of(uai: str) -> int:
+    """The index in `schemas.reference.territories()` of a UAI in either case, or NO_TERRITORY."""
+    digits, letter = uai[:7], uai[7:]
+    if len(uai) != 8 or not (digits.isascii() and digits.isdigit() and letter.isascii()):
+        return NO_TERRITORY
+    if letter.upper() != _CHECK_LETTERS[int(digits) % 23]:
+        return NO_TERRITORY
+    return _TERRITORY_OF_PREFIX.get(digits[:3], NO_TERRITORY)
+
+
+def why_bad_uai(uai: str) -> str:
+    """What is wrong with a UAI, in words."""
+    digits, letter = uai[:7], uai[7:]
+    if len(uai) != 8 or not (digits.isascii() and digits.isdigit() and letter.isascii() and letter.isalpha()):
+        return "a UAI is seven digits and a check letter"
+    if letter.upper() != _CHECK_LETTERS[int(digits) % 23]:
+        return f"the check letter of {digits} is {_CHECK_LETTERS[int(digits) % 23]}"
+    return f"{digits[:3]} is the prefix of no département or collectivité"
+
+
+def _remember(codes: dict[str, int], text: str, code: int) -> int:
+    if len(codes) >= _MOST_REMEMBERED:
+        codes.clear()
+    codes[text] = code
+    return code

@@ -1,0 +1,226 @@
+"""Counting many events at once: columns of cell keys and 64-bit ids, no Python object kept per event.
+
+A cell is a 10-second event-time bucket and the dimensions (territory, service, profil, origin). Its key is one
+int64, so that a flush sorts numbers; an origin is one (projet, exploitant, plateforme), numbered as it is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.classify import (
+    FAMILLES,
+    NO_TERRITORY,
+    UNKNOWN,
+    ProfilCodes,
+    ServiceCodes,
+    TerritoryCodes,
+    why_bad_uai,
+)
+from pipeline.core.event import MAX_VALUE_BYTES, UNUSUAL, Event, decode_usual, judge
+from pipeline.core.ids import Ids, hash_column
+from pipeline.core.instants import NO_INSTANT, Instants, parse_column
+from pipeline.core.reasons import Reason, Rejected, quoted
+
+BUCKET_SECONDS = 10
+FUTURE_US = 5 * 60 * 1_000_000
+LATE_US = 60 * 1_000_000
+"""An event is late when it arrives (its record's timestamp) over a minute after it happened."""
+_LAST_US = (2**32 - 1) * 1_000_000  # ClickHouse's DateTime ends in 2106
+
+Keys = npt.NDArray[np.int64]
+
+# A key, from the high bits down: bucket (29 bits), territory (7), service (5), profil (3), origin (16).
+ORIGIN_BITS, PROFIL_BITS, SERVICE_BITS, TERRITORY_BITS = 16, 3, 5, 7
+_MOST_ORIGINS = 1 << ORIGIN_BITS
+
+Origin = tuple[str, str, str]
+"""(projet, exploitant, plateforme)"""
+
+
+class TooManyOriginsError(Exception):
+    """The columns hold all the origins a key can number: flush them, then count again what was refused."""
+
+
+class Origins(dict[Origin, int]):
+    """Origins in the order in which they were met."""
+
+    def __missing__(self, origin: Origin) -> int:
+        code = len(self)
+        if code >= _MOST_ORIGINS:
+            raise TooManyOriginsError
+        self[origin] = code
+        return code
+
+
+class RejectedAt(NamedTuple):
+    """A rejected event and its place in the values given."""
+
+    at: int
+    rejected: Rejected
+
+
+class Tally:
+    """What was counted, for the metrics: numbers of events, duplicates among them included."""
+
+    def __init__(self) -> None:
+        self.counted = 0
+        self.late = 0
+        self.unknown_services = 0
+        self.unknown_profils = 0
+        self.newest_us = 0
+        """Newest event time counted, microseconds since the epoch."""
+        self.by_service: npt.NDArray[np.int64] = np.zeros(len(FAMILLES), np.int64)
+
+    def by_famille(self) -> dict[str, int]:
+        """Events by famille, those that occurred only."""
+        totals: dict[str, int] = {}
+        for famille, events in zip(FAMILLES, self.by_service.tolist(), strict=True):
+            if events:
+                totals[famille] = totals.get(famille, 0) + events
+        return totals
+
+
+class Words:
+    """Texts that recur and their codes, remembered over all flushes of a worker."""
+
+    def __init__(self) -> None:
+        self.services = ServiceCodes()
+        self.profils = ProfilCodes()
+        self.territories = TerritoryCodes()
+
+
+class Columns:
+    """The events counted since the last flush. Give each flush a new one; the `Words` stay.
+
+    Args:
+        words: codes shared by successive columns.
+        max_age_us: age in microseconds over which an event is `too_old`.
+    """
+
+    def __init__(self, words: Words, max_age_us: int) -> None:
+        self.tally = Tally()
+        self.origins = Origins()
+        self._words = words
+        self._max_age_us = max_age_us
+        self._keys: list[Keys] = []
+        self._ids: list[Ids] = []
+
+    def __len__(self) -> int:
+        """Events counted."""
+        return self.tally.counted
+
+    def add(self, values: Sequence[bytes | None], stamps_ms: Sequence[int], read_ms: int) -> list[RejectedAt]:
+        """Judge and count some records; best by about a thousand, which stay in the processor's cache.
+
+        Args:
+            values: the records' values.
+            stamps_ms: the records' timestamps in Kafka, epoch milliseconds; negative when unknown.
+            read_ms: when they were read, epoch milliseconds.
+
+        Returns:
+            the rejected ones, in order; all others are counted.
+
+        Raises:
+            TooManyOriginsError: nothing of these values was counted.
+        """
+        kept: list[int] | None = None
+        rejects: list[RejectedAt] = []
+        try:
+            if max(map(len, values)) > MAX_VALUE_BYTES:  # type: ignore[arg-type]
+                raise TypeError
+            events = [decode_usual(value) for value in values]  # type: ignore[arg-type]
+        except UNUSUAL:
+            events, kept, rejects = _judge_each(values)
+            stamps_ms = [stamps_ms[i] for i in kept]
+        if events:
+            rejects += self._place(events, kept, stamps_ms, read_ms)
+            if kept is not None:
+                rejects.sort()
+        return rejects
+
+    def _place(
+        self, events: list[Event], kept: list[int] | None, stamps_ms: Sequence[int], read_ms: int
+    ) -> list[RejectedAt]:
+        """Put well-formed events in their cells; `kept` are their places in the values given (None: the same)."""
+        services, profils, territories, origins = (
+            self._words.services,
+            self._words.profils,
+            self._words.territories,
+            self.origins,
+        )
+        service = np.array([services[e.service] for e in events], np.int64)
+        profil = np.array([profils[e.profil] for e in events], np.int64)
+        territory = np.array([territories[e.uai] for e in events], np.int64)
+        origin = np.array([origins[e.projet, e.exploitant, e.plateforme] for e in events], np.int64)
+        time_us = parse_column([e.event_time for e in events])
+        stamp_us = np.array(stamps_ms, np.int64) * 1000
+        read_us = read_ms * 1000
+        stamp_us[stamp_us < 0] = read_us
+        oldest_us = np.maximum(stamp_us, read_us) - self._max_age_us
+        good = (territory >= 0) & (time_us >= oldest_us) & (time_us <= np.minimum(stamp_us + FUTURE_US, _LAST_US))
+        ids = np.empty((len(events), 3), np.uint64)
+        ids[:, 0] = hash_column([e.event_id for e in events])
+        ids[:, 1] = hash_column([e.visit_id for e in events])
+        ids[:, 2] = hash_column([e.visitor_id for e in events])
+        rejects = []
+        if not good.all():
+            for i in np.flatnonzero(~good).tolist():
+                why = _why(events[i], int(territory[i]), int(time_us[i]), int(oldest_us[i]))
+                rejects.append(RejectedAt(i if kept is None else kept[i], why))
+            service, profil, territory, origin = service[good], profil[good], territory[good], origin[good]
+            time_us, stamp_us, ids = time_us[good], stamp_us[good], ids[good]
+            if not time_us.size:
+                return rejects
+        self._measure(service, profil, time_us, stamp_us)
+        keys = time_us // (BUCKET_SECONDS * 1_000_000)
+        for code, bits in ((territory, TERRITORY_BITS), (service & (UNKNOWN - 1), SERVICE_BITS)):
+            keys = keys << bits | code
+        keys = keys << PROFIL_BITS | profil & (UNKNOWN - 1)
+        self._keys.append(keys << ORIGIN_BITS | origin)
+        self._ids.append(ids)
+        return rejects
+
+    def _measure(self, service: Keys, profil: Keys, time_us: Instants, stamp_us: Instants) -> None:
+        tally = self.tally
+        tally.counted += time_us.size
+        tally.late += int(np.count_nonzero(stamp_us - time_us > LATE_US))
+        tally.unknown_services += int(np.count_nonzero(service >= UNKNOWN))
+        tally.unknown_profils += int(np.count_nonzero(profil >= UNKNOWN))
+        tally.newest_us = max(tally.newest_us, int(time_us.max()))
+        tally.by_service += np.bincount(service & (UNKNOWN - 1), minlength=len(FAMILLES))
+
+    def take(self) -> tuple[Keys, Ids]:
+        """All cell keys, shape (events,), and ids (event, visit, visitor), shape (events, 3)."""
+        if not self._keys:
+            return np.empty(0, np.int64), np.empty((0, 3), np.uint64)
+        return np.concatenate(self._keys), np.concatenate(self._ids)
+
+
+def _judge_each(values: Sequence[bytes | None]) -> tuple[list[Event], list[int], list[RejectedAt]]:
+    """One by one: the well-formed events, their places, and the others with their reason."""
+    events, kept, rejects = [], [], []
+    for i, value in enumerate(values):
+        verdict = judge(value)
+        if isinstance(verdict, Event):
+            events.append(verdict)
+            kept.append(i)
+        else:
+            rejects.append(RejectedAt(i, verdict))
+    return events, kept, rejects
+
+
+def _why(event: Event, territory: int, time_us: int, oldest_us: int) -> Rejected:
+    """The first rule that a well-formed event breaks."""
+    if territory == NO_TERRITORY:
+        return Rejected(Reason.BAD_UAI, f"uai {quoted(event.uai)}: {why_bad_uai(event.uai)}")
+    shown = f"event_time {quoted(event.event_time)}"
+    if time_us == NO_INSTANT:
+        return Rejected(Reason.BAD_TIME, f"{shown} is no instant: RFC 3339 with an offset, or epoch milliseconds")
+    if time_us < oldest_us:
+        return Rejected(Reason.TOO_OLD, f"{shown} is over the maximum age before its record or its reading")
+    return Rejected(Reason.FROM_FUTURE, f"{shown} is over 5 minutes after its record's timestamp")
