@@ -1,0 +1,1 @@
+"""ClickHouse: the client, the migrations, what is written, sealed and read."""

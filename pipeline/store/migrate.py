@@ -1,0 +1,135 @@
+"""Brings a ClickHouse to the schema of this release: an empty server, an older release, or the same one again.
+
+Migrations are `migrations/NNNN_verb_noun.sql`, contiguous from 0001, frozen once shipped: the checksum of what was
+run is kept in `ent.migrations`. A file with a `.csv` of the same name beside it is a template, run once for each row.
+Every statement can be run twice (IF NOT EXISTS, OR REPLACE), so that a migration that stopped half-way, or two
+migrations at once, end in the same schema: ClickHouse has neither transactions of DDL nor locks to rely on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from pipeline.errors import UserError
+from pipeline.store import dimensions
+from pipeline.store.client import Store
+from pipeline.store.sql import expand, query, statements
+
+_FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of migrations/."""
+
+    number: int
+    name: str
+    """File name without its ending."""
+    statements: tuple[str, ...]
+    """What is run, placeholders replaced."""
+
+    @property
+    def checksum(self) -> str:
+        """Sha256 of the statements, in hexadecimal; comments may be mended, statements may not."""
+        return hashlib.sha256("\0".join(self.statements).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `apply` has to do, or has done."""
+
+    migrations: tuple[Migration, ...]
+    """Not yet in the ledger, in order."""
+    dimensions: tuple[str, ...]
+    """Tables of the database `ent` whose rows are not those of this release's reference files."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the store is up to date."""
+        return not self.migrations and not self.dimensions
+
+
+@cache
+def shipped() -> tuple[Migration, ...]:
+    """The migrations of this release, in order."""
+    folder = files("pipeline.store").joinpath("migrations")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    migrations = []
+    for number, name in enumerate(names, 1):
+        match = _FILE_NAME.fullmatch(name)
+        if not match or int(match[1]) != number:
+            raise AssertionError(f"migrations/{name} is not numbered {number:04d}_verb_noun.sql")
+        text = folder.joinpath(name).read_text(encoding="utf-8")
+        table = folder.joinpath(name.replace(".sql", ".csv"))
+        if table.is_file():
+            text = expand(text, table.read_text(encoding="utf-8"))
+        migrations.append(Migration(number, name.removesuffix(".sql"), statements(text)))
+    return tuple(migrations)
+
+
+def plan(store: Store, migrations: Sequence[Migration] | None = None) -> Plan:
+    """Compare the store with this release; changes nothing, and needs no more than to read.
+
+    Args:
+        store: any login that reads `ent`.
+        migrations: those of this release unless given.
+
+    Raises:
+        UserError: a migration that was applied has changed since, or a newer release has been here.
+        StoreUnavailable, StoreRefused: as every call.
+    """
+    release = shipped() if migrations is None else migrations
+    applied = _ledger(store)
+    for number, (name, checksum) in applied.items():
+        ours = next((m for m in release if m.number == number), None)
+        if ours is None:
+            raise UserError(
+                f"ClickHouse at {store.address} has migration {name}, which this release does not know: "
+                "it belongs to a newer one; install that, or use another ClickHouse."
+            )
+        if ours.checksum != checksum:
+            raise UserError(
+                f"Migration {ours.name} has changed since it was applied to ClickHouse at {store.address}: "
+                "put the file back as it was, and write the change as a new migration."
+            )
+    pending = tuple(m for m in release if m.number not in applied)
+    existing = {name for (name,) in store.execute(query("list_tables"))}
+    stale = (t for t in dimensions.DIMENSIONS if t not in existing or dimensions.differs(store, t))
+    return Plan(pending, tuple(stale))
+
+
+def apply(store: Store, dry_run: bool = False, migrations: Sequence[Migration] | None = None) -> Plan:
+    """Run what is missing, then fill the dimension tables; returns what was done (or would be, with `dry_run`).
+
+    Args:
+        store: an admin's login; the server may be empty.
+        dry_run: change nothing.
+        migrations: those of this release unless given.
+
+    Raises:
+        UserError: as `plan`.
+        StoreUnavailable, StoreRefused: as every call; run it again afterwards.
+    """
+    todo = plan(store, migrations)
+    if dry_run:
+        return todo
+    for migration in todo.migrations:
+        for statement in migration.statements:
+            store.execute(statement)
+        entry = (migration.number, migration.name, migration.checksum)
+        store.execute("INSERT INTO ent.migrations (number, name, checksum) VALUES", [entry])
+    for table in todo.dimensions:
+        dimensions.replace(store, table)
+    return todo
+
+
+def _ledger(store: Store) -> dict[int, tuple[str, str]]:
+    """Number -> (name, checksum) of what was applied; empty on an empty server."""
+    if not store.execute(query("find_ledger")):
+        return {}
+    return {number: (name, checksum) for number, name, checksum in store.execute(query("read_ledger"))}

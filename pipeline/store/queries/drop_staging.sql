@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS ent.{staging} SYNC;

@@ -1,0 +1,1 @@
+SELECT number, name, checksum FROM ent.migrations FINAL ORDER BY number;
