@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -35,5 +36,9 @@ def expand(template: str, table: str) -> str:
     Raises:
         KeyError: the template names a column that the table does not have.
     """
-    rows = csv.DictReader(table.splitlines(), skipinitialspace=True)
-    return "\n".join(_PLACEHOLDER.sub(lambda match, row=row: row[match[1]], template) for row in rows)  # type: ignore[misc]
+    bare = _COMMENT.sub("", template)
+
+    def filled(row: Mapping[str, str]) -> str:
+        return _PLACEHOLDER.sub(lambda match: row[match[1]], bare)
+
+    return "\n".join(filled(row) for row in csv.DictReader(table.splitlines()))

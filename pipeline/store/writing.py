@@ -7,29 +7,13 @@ a replay to do, never a figure that is wrong for good.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from pipeline.core.native import Column, date_times, encode_block
+from pipeline.core.position import Position
 from pipeline.store.client import Store
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a worker is in one partition of a topic."""
-
-    topic: str
-    partition: int
-    position: int
-    """Next offset to be acknowledged."""
-    newest_event_time: datetime | None
-    """Latest event time counted by this worker, aware; None when it has counted none."""
-    newest_arrival: datetime | None
-    """Latest timestamp in Kafka of a record it has handled, aware; None when it has handled none."""
-    lag_records: int
-    """Records of the partition that it has not read yet; under 0 (the broker's answers cross) counts as 0."""
 
 
 def mark_touched(store: Store, minutes: Iterable[int]) -> None:
@@ -54,16 +38,17 @@ def mark_touched(store: Store, minutes: Iterable[int]) -> None:
 
 
 _PROGRESS_COLUMNS = "topic, partition, newest_event_time, newest_arrival, latest"
-_NEVER = datetime.fromtimestamp(0, UTC)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def write_progress(store: Store, progress: Sequence[Progress], at: datetime) -> None:
+def write_progress(store: Store, positions: Sequence[Position], at: datetime) -> None:
     """Tell how far the workers are, for `bi.freshness`; one insert, whatever the number of partitions.
 
     Args:
         store: the worker's.
-        progress: one for each partition the worker owns; the times kept never go back.
-        at: now, aware; the row with the latest one gives position and lag.
+        positions: one for each partition the worker owns. The times kept never go back; a lag under 0 (answers of
+            the broker that cross) counts as 0.
+        at: now, aware; of several writers, the latest one's position and lag count.
 
     Raises:
         StoreUnavailable, StoreRefused: as `Store.execute`.
@@ -72,11 +57,11 @@ def write_progress(store: Store, progress: Sequence[Progress], at: datetime) -> 
         (
             p.topic,
             p.partition,
-            p.newest_event_time or _NEVER,
-            p.newest_arrival or _NEVER,
-            (at, p.position, max(0, p.lag_records)),
+            _EPOCH + timedelta(microseconds=p.newest_event_us),
+            _EPOCH + timedelta(milliseconds=p.newest_arrival_ms),
+            (at, p.next_offset, max(0, p.lag_records)),
         )
-        for p in progress
+        for p in positions
     ]
     if rows:
         store.execute(f"INSERT INTO ent.progress ({_PROGRESS_COLUMNS}) VALUES", rows)

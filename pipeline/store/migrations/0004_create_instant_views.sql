@@ -1,0 +1,85 @@
+-- The picture at an instant T: one view for each row of 0004_create_instant_views.csv, `{{column}}` replaced.
+--   view        name in bi
+--   at, minutes end and length of the window: parameters of the view, or fixed for those that show now
+--   kind        of the sealed rows; key: the same value, worked out from a cell
+--   columns     made from `key`, before hits, visits and visitors; grouping: none for the total, which is one row
+-- The window is [since, till). T is floored to ten seconds while the window begins in the last 46 hours (cells of
+-- those days are there), else to the minute.
+--
+-- One look at the marks says where each minute is read from. `hot` minutes (touched since they were sealed, or cut
+-- by an end of the window) come from the cells; the others from the tallest tier that is sealed and whole: hours,
+-- tens, minutes. A tier is not used while anything below it is still to be sealed into it. Days that are closed have
+-- no hot minutes. So nothing is missing and nothing counted twice at a border, also while a seal is running.
+
+CREATE OR REPLACE VIEW bi.{{view}} AS
+WITH
+    {{at}} AS asked,
+    toIntervalMinute({{minutes}}) AS length,
+    if(asked - length >= now('UTC') - toIntervalHour(46),
+       toStartOfInterval(asked, toIntervalSecond(10)), toStartOfMinute(asked)) AS till,
+    till - length AS since,
+    (
+        SELECT (hot, arrayFilter(m -> NOT has(tens, toStartOfTenMinutes(m)) AND NOT has(hours, toStartOfHour(m)), clean), tens, hours)
+        FROM
+        (
+            SELECT
+                hot, clean, hours,
+                arrayFilter(t -> NOT has(below_tens, t) AND NOT has(hours, toStartOfHour(t)), sealed_tens) AS tens
+            FROM
+            (
+                SELECT
+                    groupArrayIf(start, tier = 'minute' AND (stale OR cut)) AS hot,
+                    groupArrayIf(start, tier = 'minute' AND NOT (stale OR cut)) AS clean,
+                    groupArrayIf(start, tier = 'ten' AND NOT dirty AND whole) AS sealed_tens,
+                    groupUniqArrayIf(toStartOfTenMinutes(start), tier = 'minute' AND stale) AS below_tens,
+                    groupUniqArrayIf(toStartOfHour(start), (tier = 'minute' AND stale) OR (tier = 'ten' AND dirty)) AS below_hours,
+                    arrayFilter(h -> NOT has(below_hours, h), groupArrayIf(start, tier = 'hour' AND NOT dirty AND whole)) AS hours
+                FROM
+                (
+                    SELECT
+                        tier, start,
+                        max(touched) >= max(sealed) AS dirty,
+                        toDate(start) NOT IN (SELECT day FROM ent.closed) AS open,
+                        dirty AND open AS stale,
+                        open AND (start < since OR start + 60 > till) AS cut,
+                        start >= since AND start + transform(tier, ['ten', 'hour'], [600, 3600], 60) <= till AS whole
+                    FROM ent.marks
+                    WHERE start >= toStartOfHour(since) AND start < till
+                    GROUP BY tier, start
+                )
+                WHERE tier != 'minute' OR start + 60 > since
+            )
+        )
+    ) AS plan,
+    (SELECT (groupArray(service), groupArray(famille), groupArray(domaine)) FROM ent.services) AS services,
+    (
+        SELECT (groupArray(departement_code), groupArray(departement_name), groupArray(academie_name), groupArray(region_name))
+        FROM ent.territories
+    ) AS territories
+SELECT
+    {{columns}}
+    sum(counted) AS hits,
+    uniqCombined64Merge(17)(visit_sketch) AS visits,
+    uniqCombined64Merge(17)(visitor_sketch) AS visitors
+FROM
+(
+    SELECT toString(key) AS key, hits AS counted, visits AS visit_sketch, visitors AS visitor_sketch
+    FROM ent.keys_hour FINAL
+    WHERE kind = '{{kind}}' AND start >= since AND start < till AND has(plan.4, start)
+    UNION ALL
+    SELECT toString(key), hits, visits, visitors
+    FROM ent.keys_ten FINAL
+    WHERE kind = '{{kind}}' AND start >= since AND start < till AND has(plan.3, start)
+    UNION ALL
+    SELECT toString(key), hits, visits, visitors
+    FROM ent.keys_minute FINAL
+    WHERE kind = '{{kind}}' AND start >= toStartOfMinute(since) AND start < till AND has(plan.2, start)
+    UNION ALL
+    SELECT
+        toString({{key}}) AS key, sum(length(hits)),
+        uniqCombined64ArrayState(17)(visits), uniqCombined64ArrayState(17)(visitors)
+    FROM ent.cells FINAL
+    WHERE bucket >= since AND bucket < till AND has(plan.1, toStartOfMinute(bucket))
+    GROUP BY key
+)
+{{grouping}};

@@ -1,0 +1,1 @@
+ALTER TABLE ent.cells DROP PARTITION %(day)s;

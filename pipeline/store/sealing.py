@@ -1,0 +1,188 @@
+"""Sealed tiers behind the hot cells: minutes, tens, hours; and days that leave. Why it is so: adr-sealed-tiers.md.
+
+Each tier follows one protocol, in this order, so that a crash between any two steps only leaves work to do again:
+
+1. read the server's clock;
+2. insert the tier's rows, made from the tier below (absolute values: the row with the most hits wins);
+3. touch the spans above, which now have rows to take in;
+4. mark the tier's spans sealed as of the clock of step 1.
+
+Whatever is touched after step 1 keeps its span dirty, and a dirty span is never read from a sealed tier. So any
+number of workers may run these functions at a time, on the same spans, as often as they like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+
+from pipeline.store.client import Store
+from pipeline.store.sql import queries, query
+
+CLOSE_AFTER = timedelta(hours=47)
+"""A day is closed so long after its end. Workers take events up to 46 h old, and stop rather than insert what has
+become 46 h 30 old: the half hour is for a last insert and for clocks that differ."""
+
+DROP_AFTER_SECONDS = 60
+"""A query that began before a day was closed may still read its cells: they go a minute later."""
+
+SETTLE = timedelta(seconds=5)
+"""A minute is sealed so long after its end at the earliest: most of its events have come by then."""
+
+MOST_MINUTES = 10
+"""Minutes sealed by one insert: bounds its memory, and how long one round keeps the store busy."""
+
+LOOK_BACK = timedelta(days=4)
+"""No day is open for longer; older spans are `close_days`'s."""
+
+
+class Tier(NamedTuple):
+    """One of the sealed tiers."""
+
+    name: str
+    seconds: int
+    inserts: tuple[str, ...]
+    """Queries that make its rows."""
+    most: int
+    """Spans sealed by one insert."""
+
+
+MINUTE = Tier("minute", 60, ("seal_keys", "seal_minutes"), MOST_MINUTES)
+TEN = Tier("ten", 600, ("seal_tens",), 12)
+HOUR = Tier("hour", 3600, ("seal_hours",), 4)
+_ABOVE = {MINUTE: TEN, TEN: HOUR}
+
+
+@dataclass(frozen=True)
+class SealReport:
+    """What one round of sealing did."""
+
+    minutes: int
+    tens: int
+    hours: int
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the round was full: there may be more to seal at once."""
+        return self.minutes >= MOST_MINUTES
+
+
+@dataclass(frozen=True)
+class CloseReport:
+    """Days that were closed (their tiers are final), and days whose cells were dropped."""
+
+    closed: tuple[date, ...]
+    dropped: tuple[date, ...]
+
+
+def seal(store: Store, now: datetime) -> SealReport:
+    """Seal what has ended and been touched since, a bounded number of spans of each tier.
+
+    Figures never depend on it, only the time a view takes: what is not sealed is read from the cells.
+
+    Args:
+        store: the worker's login suffices.
+        now: aware; decides what has ended and what is quiet. The marks are dated by the server's own clock.
+
+    Raises:
+        StoreUnavailable, StoreRefused: nothing is lost; run it again.
+    """
+    moment = {"since": _on_the_hour(now - LOOK_BACK), "ended": _epoch(now - SETTLE), "now": _epoch(now)}
+    minutes = _starts(store, "list_dirty_minutes", **moment, most=MINUTE.most)
+    _seal(store, MINUTE, minutes)
+    tens = _seal_spans(store, TEN, moment["since"], moment["ended"])
+    hours = _seal_spans(store, HOUR, moment["since"], moment["ended"])
+    return SealReport(len(minutes), tens, hours)
+
+
+def close_days(store: Store, now: datetime) -> CloseReport:
+    """Seal and close the days that ended 47 hours ago; drop the cells of days closed for a minute.
+
+    Cells that still come for a closed day are not read by any view or seal, and are dropped by the next round.
+
+    Args:
+        store: the worker's login suffices.
+        now: aware.
+
+    Raises:
+        StoreUnavailable, StoreRefused: nothing is lost; run it again.
+    """
+    closed, dropped = [], []
+    for day, closed_for in store.execute(query("list_cell_days")):
+        if closed_for >= DROP_AFTER_SECONDS:
+            store.execute(query("drop_cells"), {"day": day})
+            dropped.append(day)
+        elif closed_for < 0 and _midnight(day + timedelta(days=1)) + CLOSE_AFTER <= now:
+            _seal_day(store, day)
+            store.execute("INSERT INTO ent.closed (day) VALUES", [(day,)])
+            closed.append(day)
+    return CloseReport(tuple(closed), tuple(dropped))
+
+
+def drop_expired(store: Store, now: datetime, retention_days: int) -> tuple[date, ...]:
+    """Drop the sealed tiers of the days before the retention, whole days; returns them.
+
+    Args:
+        store: the worker's login suffices.
+        now: aware.
+        retention_days: what happened so many days before `now` is still kept.
+
+    Raises:
+        StoreUnavailable, StoreRefused: run it again.
+    """
+    first = (now.astimezone(UTC) - timedelta(days=retention_days)).date()
+    days = tuple(day for (day,) in store.execute(query("list_expired_days"), {"first": first}))
+    for day in days:
+        for statement in queries("drop_day"):
+            store.execute(statement, {"day": day})
+    return days
+
+
+def _seal_day(store: Store, day: date) -> None:
+    """Seal all of a day, also what no mark asks for; hour by hour, so that memory stays bounded."""
+    begin = _epoch(_midnight(day))
+    end = begin + 24 * HOUR.seconds
+    for since in range(begin, end, HOUR.seconds):
+        _seal(store, MINUTE, _starts(store, "list_unsealed_minutes", since=since, till=since + HOUR.seconds))
+    for tier in (TEN, HOUR):
+        while _seal_spans(store, tier, begin, end):
+            pass
+
+
+def _seal_spans(store: Store, tier: Tier, since: int, ended: int) -> int:
+    starts = _starts(
+        store, "list_dirty_spans", tier=tier.name, seconds=tier.seconds, since=since, ended=ended, most=tier.most
+    )
+    _seal(store, tier, starts)
+    return len(starts)
+
+
+def _seal(store: Store, tier: Tier, starts: Sequence[int]) -> None:
+    """The protocol of the module's docstring, for spans given by their starts (epoch seconds)."""
+    for first in range(0, len(starts), tier.most):
+        batch = list(starts[first : first + tier.most])
+        ((clock,),) = store.execute(query("read_clock"))
+        for insert in tier.inserts:
+            store.execute(query(insert), {"starts": batch})
+        if above := _ABOVE.get(tier):
+            touched = {"tier": above.name, "seconds": above.seconds, "starts": batch}
+            store.execute(query("touch_span"), touched)
+        store.execute(query("mark_sealed"), {"tier": tier.name, "starts": batch, "clock": clock})
+
+
+def _starts(store: Store, name: str, **params: int | str) -> list[int]:
+    return [start for (start,) in store.execute(query(name), params)]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _epoch(instant: datetime) -> int:
+    return int(instant.timestamp())
+
+
+def _on_the_hour(instant: datetime) -> int:
+    return _epoch(instant) // HOUR.seconds * HOUR.seconds
