@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
@@ -27,9 +29,10 @@ LINGER_MS = 20
 CONNECT_SECONDS = 5.0
 DELIVERY_SECONDS = 60.0
 """How long a record is tried again while the broker is away, before the delivery counts as failed."""
+HURRY_SECONDS = 5.0
 
 
-class RecordTooLargeError(UserError):
+class OversizedRecordError(UserError):
     """A value that the broker would not take; nothing was sent."""
 
     def __init__(self, size: int) -> None:
@@ -68,6 +71,7 @@ class Publisher:
         self._partitions: list[int] = []
         self._partition = 0
         self._rotation = 0
+        self._patience_ends = math.inf
 
     @property
     def acknowledged(self) -> int:
@@ -120,11 +124,11 @@ class Publisher:
         Records without a key go to one partition for a group at a time, so that batches are full.
 
         Raises:
-            RecordTooLargeError: nothing was sent, and the publisher can be used on.
+            OversizedRecordError: nothing was sent, and the publisher can be used on.
             DeliveryError: this record or an earlier one did not reach the topic.
         """
         if len(value) > MAX_RECORD_BYTES:
-            raise RecordTooLargeError(len(value))
+            raise OversizedRecordError(len(value))
         partition = self._partition if key is None else None
         try:
             self._group.append(self._producer.send(self._topic, value, key, partition=partition))
@@ -144,12 +148,12 @@ class Publisher:
             DeliveryError: names the first record that is not in the topic.
         """
         self._close_group()
-        try:
-            self._producer.flush(timeout=DELIVERY_SECONDS + 10)
-        except kafka_errors.KafkaTimeoutError:
-            pass  # the futures say which record
         while self._groups:
             self._await_oldest_group()
+
+    def hurry(self) -> None:
+        """From now on wait 5 seconds in all, at most, for the broker; safe to call from a signal handler."""
+        self._patience_ends = time.monotonic() + HURRY_SECONDS
 
     def _close_group(self) -> None:
         if self._group:
@@ -161,8 +165,17 @@ class Publisher:
 
     def _await_oldest_group(self) -> None:
         for future in self._groups.popleft():
-            try:
-                future.get(timeout=DELIVERY_SECONDS + 10)
-            except kafka_errors.KafkaError as error:
-                raise DeliveryError(self._acknowledged, self._topic, self._addresses, error) from None
+            self._await(future)
+            if future.failed():
+                raise DeliveryError(self._acknowledged, self._topic, self._addresses, future.exception)
             self._acknowledged += 1
+
+    def _await(self, future: Any) -> None:
+        """Wait for the outcome of one record, in short steps, so that `hurry` is heeded."""
+        ends = time.monotonic() + DELIVERY_SECONDS + HURRY_SECONDS
+        while not future.is_done:
+            try:
+                future.get(timeout=0.2)
+            except kafka_errors.KafkaError as error:
+                if not future.is_done and time.monotonic() > min(ends, self._patience_ends):
+                    raise DeliveryError(self._acknowledged, self._topic, self._addresses, error) from None

@@ -1,1 +1,1 @@
-"""The traffic of a scenario, as bytes: start reading at `traffic.py`, then `walks.py`; numbers are in `calibration.py`."""
+"""The traffic of a scenario, as bytes. Read `traffic.py`, then `walks.py`; the numbers are in `calibration.py`."""
