@@ -1,0 +1,1 @@
+"""Faust agents and timers: thin factories, wired in `pipeline/topology.py`."""

@@ -1,0 +1,1 @@
+"""instant-t: the live picture of every French school portal (ENT). Start reading at `topology.py`."""

@@ -18,7 +18,7 @@ from pipeline.core.columns import (
     Keys,
 )
 from pipeline.core.ids import Ids
-from pipeline.core.native import Column, arrays, date_times, low_cardinality
+from pipeline.core.native import Column, arrays, date_times, encode_block, low_cardinality
 
 
 class Cells(NamedTuple):
@@ -30,6 +30,10 @@ class Cells(NamedTuple):
     """The event-time minutes that the rows touch, epoch seconds, ascending."""
     oldest: int
     """Start of the oldest bucket, epoch seconds."""
+
+    def encode(self, revision: int) -> bytes:
+        """The rows as one Native block for a server of this protocol revision."""
+        return encode_block(self.columns, self.rows, revision)
 
 
 def from_columns(counted: Columns) -> Cells:

@@ -1,0 +1,185 @@
+"""Count visits: judge every record, collect cells, make them durable, and only then acknowledge.
+
+One flush is under way at a time while the next one fills; both are bounded in events. A flush happens by size, by age
+or at a stop, always through `VisitCounter.flush`. Whatever fails, nothing is acknowledged that is not durable: the
+records come again, and the store's sets take them as they took them the first time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from agents.ports import BatchEvent, DeadLetters, Letter, Meter, Sink
+from pipeline.core.columns import Columns, TooManyOriginsError, Words
+from pipeline.core.position import Position
+from pipeline.errors import StoreUnavailable
+
+CHUNK = 1000
+"""Records judged at once: what a thousand events need stays in the processor's cache."""
+
+
+class _Open:
+    """What has been taken since the last flush."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self.letters: list[Letter] = []
+        self.events: list[BatchEvent] = []
+        self.positions: dict[tuple[str, int], Position] = {}
+        self.since: float | None = None
+        """When the first record was taken, in the event loop's time."""
+
+    def __len__(self) -> int:
+        return len(self.columns) + len(self.letters)
+
+
+class VisitCounter:
+    """The worker's main job, without Faust: record batches in, durable cells and dead letters out.
+
+    Args:
+        sink: where cells go; called in `thread`.
+        dead_letters: where rejected records go.
+        meter: told of each acknowledged flush.
+        thread: a one-thread executor.
+        clock_ms: now, epoch milliseconds.
+        max_age: seconds over which an event is too old.
+        flush_events: most events of one flush.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: Sink,
+        dead_letters: DeadLetters,
+        meter: Meter,
+        thread: Executor,
+        clock_ms: Callable[[], int],
+        max_age: int,
+        flush_events: int,
+    ) -> None:
+        self._sink = sink
+        self._dead_letters = dead_letters
+        self._meter = meter
+        self._thread = thread
+        self._clock_ms = clock_ms
+        self._max_age_us = max_age * 1_000_000
+        self._flush_events = flush_events
+        self._words = Words()
+        self._open = self._new()
+        self._one_flush = asyncio.Lock()
+        self._failed = False
+        self._latest: dict[tuple[str, int], Position] = {}
+
+    def _new(self) -> _Open:
+        return _Open(Columns(self._words, self._max_age_us))
+
+    async def take(self, event: BatchEvent) -> None:
+        """Judge and collect one record batch; wait while two flushes' worth of events is not yet durable."""
+        batch = event.value
+        read_ms = self._clock_ms()
+        total = len(batch.values)
+        for start in range(0, total, CHUNK):
+            while len(self._open) >= self._flush_events:
+                await self.flush()
+            await self._take_chunk(batch, start, read_ms)
+            await asyncio.sleep(0)  # let acknowledgements, timers and the fetcher breathe
+        self._note_position(batch, read_ms)
+        batch.values.clear()  # the event lives until it is acknowledged; its records need not
+        batch.timestamps.clear()
+        self._open.events.append(event)
+
+    async def _take_chunk(self, batch: Any, start: int, read_ms: int) -> None:
+        values = batch.values[start : start + CHUNK]
+        stamps = batch.timestamps[start : start + CHUNK]
+        if self._open.since is None:
+            self._open.since = asyncio.get_running_loop().time()
+        try:
+            rejects = self._open.columns.add(values, stamps, read_ms)
+        except TooManyOriginsError:
+            await self.flush()
+            rejects = self._open.columns.add(values, stamps, read_ms)
+        for at, rejected in rejects:
+            offset = batch.offset(start + at)
+            self._open.letters.append(Letter(batch.tp.topic, batch.tp.partition, offset, values[at], rejected))
+
+    def _note_position(self, batch: Any, read_ms: int) -> None:
+        topic, partition = batch.tp
+        newest_ms = max(batch.timestamps, default=0)
+        self._open.positions[topic, partition] = Position(
+            topic,
+            partition,
+            batch.next,
+            self._open.columns.tally.newest_us,
+            newest_ms if newest_ms > 0 else read_ms,
+            max(0, batch.highwater - batch.next),
+        )
+
+    async def flush(self) -> None:
+        """Make everything taken so far durable and acknowledge it; flushes follow one another in order.
+
+        Raises:
+            Exception: what the sink or the dead letters raised. Nothing of the flush was acknowledged, and the
+                worker must stop: going on would commit offsets behind a hole.
+        """
+        async with self._one_flush:
+            if self._failed:
+                raise StoreUnavailable("an earlier flush failed: nothing after it may be acknowledged")
+            full, self._open = self._open, self._new()
+            if full.since is None:
+                return
+            self._failed = True  # until proved otherwise, whatever ends this flush
+            loop = asyncio.get_running_loop()
+            positions = tuple(full.positions.values())
+            durable: list[Awaitable[None]] = [self._dead_letters.send(full.letters)]
+            durable.append(loop.run_in_executor(self._thread, self._sink.write, full.columns, positions))
+            await asyncio.gather(*durable)
+            for event in full.events:
+                event.ack()
+            self._failed = False
+            self._latest |= full.positions
+            newest_ms = max((position.newest_arrival_ms for position in positions), default=0)
+            self._meter.flushed(full.columns, full.letters, loop.time() - full.since, newest_ms)
+
+    def latest(self) -> list[Position]:
+        """The last acknowledged position of every partition this worker has counted."""
+        return list(self._latest.values())
+
+    def age(self) -> float:
+        """Seconds since the oldest record not yet given to a flush was taken; 0 when there is none."""
+        return 0.0 if self._open.since is None else asyncio.get_running_loop().time() - self._open.since
+
+
+def make(counter: VisitCounter, stop: Callable[[BaseException], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    """The agent: `stop` ends the worker when a flush fails for good."""
+
+    async def count_visits(stream: Any) -> None:
+        events: AsyncIterator[BatchEvent] = stream.noack().events()
+        async for event in events:
+            try:
+                await counter.take(event)
+            except Exception as error:
+                await stop(error)
+                raise
+
+    return count_visits
+
+
+def make_flush_aged(
+    counter: VisitCounter, seconds: float, stop: Callable[[BaseException], Awaitable[None]]
+) -> Callable[[], Awaitable[None]]:
+    """The task that flushes what has waited for `seconds`, however little it is."""
+
+    async def flush_aged() -> None:
+        while True:
+            await asyncio.sleep(max(0.01, seconds - counter.age()))
+            if counter.age() >= seconds:
+                try:
+                    await counter.flush()
+                except Exception as error:
+                    await stop(error)
+                    raise
+
+    return flush_aged

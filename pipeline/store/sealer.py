@@ -1,0 +1,53 @@
+"""A worker's share of the sealing: one bounded round at a time, and the old days now and then."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from pipeline.store.client import Store
+from pipeline.store.sealing import close_days, drop_expired, seal
+
+log = logging.getLogger(__name__)
+
+HOUSEKEEPING_SECONDS = 300.0
+BUSIEST_SECONDS = 4.0
+"""A round that finds more and more to seal (catching up) ends after this long."""
+
+
+class StoreSealer:
+    """Implements `agents.seal_minutes.Sealer`. For one thread.
+
+    Args:
+        store: a connection of its own.
+        retention_days: how long sealed minutes are kept.
+        clock: now, aware.
+    """
+
+    def __init__(
+        self, store: Store, retention_days: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store = store
+        self._retention_days = retention_days
+        self._clock = clock
+        self._housekeeping_at = time.monotonic()
+
+    def round(self) -> None:
+        """Seal what is due; close and drop what is old.
+
+        Raises:
+            StoreUnavailable, StoreRefused: the next round tries again.
+        """
+        start = time.monotonic()
+        while seal(self._store, self._clock()).is_behind and time.monotonic() - start < BUSIEST_SECONDS:
+            pass
+        if start - self._housekeeping_at >= HOUSEKEEPING_SECONDS:
+            self._housekeeping_at = start
+            closed = close_days(self._store, self._clock())
+            if closed.closed or closed.dropped:
+                log.info("Days closed: %s; cells dropped: %s.", closed.closed, closed.dropped)
+            expired = drop_expired(self._store, self._clock(), self._retention_days)
+            if expired:
+                log.info("Days past their %d days dropped: %s.", self._retention_days, expired)

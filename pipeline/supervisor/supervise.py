@@ -1,0 +1,111 @@
+"""Starting the parts in order, keeping them alive, and ending them in the reverse order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pipeline.errors import InstantTError
+from pipeline.supervisor.children import Child
+
+READY_SECONDS = 60.0
+STOP_SECONDS = {"worker": 15.0, "gateway": 20.0}
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+STEADY_SECONDS = 60.0
+"""A part that has run for so long begins again with the shortest pause."""
+
+
+class Supervisor:
+    """Watches children; one that dies is started again, and whoever depends on it too.
+
+    Args:
+        say: prints one line to the user.
+        keep_running: False once the user wants to stop.
+    """
+
+    def __init__(self, say: Callable[[str], None], keep_running: Callable[[], bool]) -> None:
+        self._say = say
+        self._keep_running = keep_running
+        self._children: list[Child] = []
+        self._prepare: dict[str, Callable[[], None]] = {}
+        self._afresh: dict[str, tuple[str, ...]] = {}
+        self._pause: dict[str, float] = {}
+        self._again_at: dict[str, float] = {}
+        self._started_at: dict[str, float] = {}
+
+    def run(
+        self, child: Child, prepare: Callable[[], None] | None = None, restarts_with_it: tuple[str, ...] = ()
+    ) -> None:
+        """Start a part and wait until it serves.
+
+        Args:
+            child: the part.
+            prepare: called each time it serves (topics of a broker whose log was in memory, a schema).
+            restarts_with_it: names of parts that must start afresh when this one had to.
+
+        Raises:
+            UserError: it cannot be started.
+        """
+        self._children.append(child)
+        if prepare is not None:
+            self._prepare[child.name] = prepare
+        self._afresh[child.name] = restarts_with_it
+        self._start(child)
+
+    def _start(self, child: Child) -> None:
+        child.start()
+        self._started_at[child.name] = time.monotonic()
+        child.wait_ready(READY_SECONDS, self._keep_running)
+        if child.name in self._prepare and self._keep_running():
+            self._prepare[child.name]()
+
+    def watch(self) -> None:
+        """Look once at every part; restart what has died, after a pause that grows while it keeps dying."""
+        for child in list(self._children):
+            due = self._again_at.get(child.name)
+            if due is not None:
+                if time.monotonic() >= due:
+                    self._restart(child)
+                continue
+            status = child.ended()
+            if status is None:
+                continue
+            if status == 0 and child.name == "simulate":
+                self._say("simulate has sent all its traffic")
+                self._children.remove(child)
+            else:
+                self._schedule(
+                    child, f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+                )
+
+    def _schedule(self, child: Child, what: str) -> None:
+        now = time.monotonic()
+        steady = now - self._started_at[child.name] > STEADY_SECONDS
+        pause = SHORTEST_PAUSE if steady else self._pause.get(child.name, SHORTEST_PAUSE)
+        self._pause[child.name] = min(pause * 2, LONGEST_PAUSE)
+        self._again_at[child.name] = now + pause
+        self._say(f"{child.name} {what}; starting it again in {pause:g} s (its log: {child.log})")
+
+    def _restart(self, child: Child) -> None:
+        dependents = [other for other in self._children if other.name in self._afresh[child.name]]
+        for other in reversed(dependents):
+            other.stop(STOP_SECONDS.get(other.name, 5.0))
+        del self._again_at[child.name]
+        try:
+            self._start(child)
+        except InstantTError as error:
+            child.stop(STOP_SECONDS.get(child.name, 5.0))
+            self._schedule(child, f"did not come back ({error})")
+            return
+        self._say(f"{child.name} is back")
+        for other in dependents:
+            try:
+                self._start(other)
+                self._say(f"{other.name} has started afresh with it")
+            except InstantTError as error:
+                self._schedule(other, f"did not start afresh ({error})")
+
+    def stop(self) -> None:
+        """End every part, the last started first."""
+        for child in reversed(self._children):
+            child.stop(STOP_SECONDS.get(child.name, 5.0))

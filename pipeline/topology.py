@@ -1,0 +1,76 @@
+"""The map: every topic, agent, sink and timer of the worker, in the order in which data passes them. No logic here.
+
+    ent.visits.v1 ─► count_visits ─┬─► ClickHouseSink ─► ent.cells, ent.marks, ent.progress ─► the views of `bi`
+    (record batches)               └─► DeadLetterTopic ─► ent.rejects.v1
+                     flush_aged      what has waited for half a second goes out, however little
+                     report_progress position and lag, for bi.freshness, /metrics and /health
+                     seal_minutes    cells of ended minutes ─► sealed tiers; days past their keeping leave
+
+An offset is committed only behind what ClickHouse and the dead-letter topic have acknowledged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import faust
+
+from agents import count_visits, report_progress, seal_minutes
+from pipeline import topics, transport
+from pipeline.servers import store_url
+from pipeline.settings import Settings
+from pipeline.store.client import Store
+from pipeline.store.sealer import StoreSealer
+from pipeline.store.sink import ClickHouseSink
+from pipeline.transport.dead_letters import DeadLetterTopic
+from pipeline.worker_board import WorkerBoard
+
+SEAL_EVERY = 5.0
+"""Seconds."""
+
+
+def wire(
+    app: faust.App, settings: Settings, board: WorkerBoard, stop: Callable[[BaseException], Awaitable[None]]
+) -> None:
+    """Lay out the worker on `app`; `stop` ends it when something fails for good."""
+    # -- where data comes from
+    visits = app.topic(topics.VISITS, schema=transport.BatchSchema())
+
+    # -- where it goes
+    store = store_url(settings, "writer")
+    sink = ClickHouseSink(Store(store), board)
+    dead_letters = DeadLetterTopic(app, topics.REJECTS)
+    insert_thread = ThreadPoolExecutor(1, "insert")
+    seal_thread = ThreadPoolExecutor(1, "seal")
+
+    # -- who does what
+    counter = count_visits.VisitCounter(
+        sink=sink,
+        dead_letters=dead_letters,
+        meter=board,
+        thread=insert_thread,
+        clock_ms=lambda: time.time_ns() // 1_000_000,
+        max_age=settings.max_event_age,
+        flush_events=settings.flush_events,
+    )
+    app.agent(visits, name="count_visits")(count_visits.make(counter, stop))
+    app.task(count_visits.make_flush_aged(counter, settings.flush_seconds, stop))
+    app.timer(interval=1.0, name="report_progress")(
+        report_progress.make(
+            latest=counter.latest,
+            lags=lambda: transport.lags(app),
+            teller=sink,
+            thread=insert_thread,
+            board=board,
+            stop=stop,
+        )
+    )
+    app.timer(interval=SEAL_EVERY, name="seal_minutes")(
+        seal_minutes.make(StoreSealer(Store(store), settings.retention_days), seal_thread)
+    )
+
+    # -- how it ends: partitions are given up only behind a last flush
+    transport.install(app, flush=counter.flush)
+    app.on_before_shutdown.connect(lambda *_, **__: sink.stop(), weak=False)

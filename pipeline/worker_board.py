@@ -1,0 +1,55 @@
+"""What a worker shows of itself: the metrics and the pulse, fed by the agents and the sink."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from agents.ports import Letter
+from pipeline.core.columns import Columns
+from pipeline.health import Pulse
+from pipeline.metrics import Metrics
+
+
+class WorkerBoard:
+    """Implements `agents.ports.Meter`, `agents.report_progress.Board` and `pipeline.store.sink.InsertMeter`.
+
+    Args:
+        metrics: the worker's.
+        clock: now, epoch seconds.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
+        self.metrics = metrics
+        self.pulse = Pulse(lag=lambda: self._lag)
+        self._lag: int | None = None
+        self._partitions: set[int] = set()
+        self._newest_arrival = clock()
+        metrics.data_age.set_function(lambda: max(0.0, clock() - self._newest_arrival))
+
+    def flushed(self, counted: Columns, rejected: Sequence[Letter], seconds: float, newest_arrival_ms: int) -> None:
+        """One flush has been acknowledged."""
+        self.metrics.record(counted.tally, [letter.rejected.reason for letter in rejected])
+        self.metrics.batch_seconds.observe(seconds)
+        self._newest_arrival = max(self._newest_arrival, newest_arrival_ms / 1000)
+        self.pulse.progress()
+
+    def beat(self, lags: Mapping[tuple[str, int], int]) -> None:
+        """The event loop runs; these are the lags of the assigned partitions."""
+        self._lag = sum(lags.values())
+        partitions = {partition for _, partition in lags}
+        for gone in self._partitions - partitions:
+            self.metrics.lag.remove(str(gone))
+        for (_, partition), lag in lags.items():
+            self.metrics.lag.labels(str(partition)).set(lag)
+        self._partitions = partitions
+        self.pulse.beat()
+
+    def inserted(self, rows: int, seconds: float) -> None:
+        """Rows of cells have been inserted."""
+        self.metrics.insert_rows.inc(rows)
+        self.metrics.insert_seconds.observe(seconds)
+
+    def insert_failed(self) -> None:
+        """A try failed; the rows will be sent again."""
+        self.metrics.insert_failures.inc()
