@@ -1,0 +1,481 @@
+"""ClickHouse's HTTP interface: curl, clickhouse-connect, BI tools. One request after another on a connection."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from deploy.embedded.access import Access
+from deploy.embedded.compression import frames, gzip, plain_frames, plain_pieces
+from deploy.embedded.engine import Engine, Session
+from deploy.embedded.failures import (
+    AUTHENTICATION_FAILED,
+    BAD_ARGUMENTS,
+    LIMIT_EXCEEDED,
+    NOT_IMPLEMENTED,
+    SESSION_IS_LOCKED,
+    SYNTAX_ERROR,
+    TOO_MANY_SIMULTANEOUS_QUERIES,
+    BrokenStream,
+    Failure,
+    as_failure,
+)
+from deploy.embedded.logins import Logins
+from deploy.embedded.native_block import split
+from deploy.embedded.native_query import describe, header_block, put_zones_back
+from deploy.embedded.spool import Spool
+from deploy.embedded.statements import Insert, first_word, format_of, parse_insert, without_format
+from deploy.embedded.wire import MAX_STRING
+
+MAX_SESSIONS = 64
+SESSION_SECONDS = 60.0
+"""How long an unused session is kept unless the client says otherwise, as on a server."""
+MAX_SESSION_SECONDS = 3600.0
+MAX_ANSWER = 256 << 20
+"""Bytes of an answer whose format must be made whole (JSON, Pretty…)."""
+_PIECE = 1 << 20
+_HEAD = 1 << 18
+
+# What an HTTP client may say besides settings (docs: interfaces/http).
+_OWN_PARAMETERS = frozenset(
+    """
+    query database default_format user password query_id session_id session_timeout session_check compress decompress
+    enable_http_compression http_zlib_compression_level client_protocol_version wait_end_of_query buffer_size role
+    quota_key send_progress_in_http_headers http_headers_progress_interval_ms stacktrace add_http_cors_header
+    http_response_buffer_size http_wait_end_of_query default_output_format close_session
+    """.split()
+)
+# Formats whose pieces can be sent as they are made: nothing stands before the first row or after the last.
+_STREAMED = frozenset(
+    """
+    Native TabSeparated TSV TabSeparatedRaw TSVRaw CSV RowBinary JSONEachRow NDJSON JSONLines JSONCompactEachRow
+    JSONStringsEachRow LineAsString Values
+    """.split()
+)
+_STATUS = {
+    **dict.fromkeys((60, 81, 47, 46), 404),
+    **dict.fromkeys((62, 27, 53, 41, 38, 36, 6, 456, 457), 400),
+    **dict.fromkeys((497, 164, 516), 403),
+    48: 501,
+    202: 503,
+}
+_CONTENT_TYPES = {
+    "JSON": "application/json; charset=UTF-8",
+    "JSONCompact": "application/json; charset=UTF-8",
+    "JSONEachRow": "application/x-ndjson; charset=UTF-8",
+    "CSV": "text/csv; charset=UTF-8; header=absent",
+    "CSVWithNames": "text/csv; charset=UTF-8; header=present",
+    "Native": "application/octet-stream",
+    "RowBinary": "application/octet-stream",
+    "Parquet": "application/octet-stream",
+    "ArrowStream": "application/octet-stream",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class Sessions:
+    """Sessions that outlive a request, by login and name: temporary tables, settings, the current database."""
+
+    def __init__(self, open_session: Callable[[str], Session]) -> None:
+        self._open = open_session
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], tuple[Session, threading.Lock, float]] = {}
+
+    def take(self, login: str, name: str, *, seconds: float, must_exist: bool) -> tuple[Session, threading.Lock]:
+        """The session, locked; release its lock when done.
+
+        Raises:
+            Failure: it is in use, does not exist though it must, or there are too many.
+        """
+        now = time.monotonic()
+        with self._lock:
+            for key in [key for key, (_, lock, until) in self._kept.items() if until < now and not lock.locked()]:
+                self._kept.pop(key)[0].close()
+            if (login, name) not in self._kept:
+                if must_exist:
+                    raise Failure(372, f"DB::Exception: Session {name} not found. (SESSION_NOT_FOUND)")
+                if len(self._kept) >= MAX_SESSIONS:
+                    raise Failure(TOO_MANY_SIMULTANEOUS_QUERIES, "DB::Exception: too many sessions are open.")
+                self._kept[login, name] = (self._open(login), threading.Lock(), 0)
+            session, lock, _ = self._kept[login, name]
+            if not lock.acquire(blocking=False):
+                raise Failure(SESSION_IS_LOCKED, f"DB::Exception: Session {name} is in use. (SESSION_IS_LOCKED)")
+            self._kept[login, name] = (session, lock, now + min(seconds, MAX_SESSION_SECONDS))
+            return session, lock
+
+    def close(self) -> None:
+        """Close all of them."""
+        with self._lock:
+            for session, _, _ in self._kept.values():
+                session.close()
+            self._kept.clear()
+
+
+class HttpHandler(BaseHTTPRequestHandler):
+    """One connection. The four attributes below are set on a subclass by the gateway."""
+
+    engine: Engine
+    access: Access
+    logins: Logins
+    spool: Callable[[], Spool]
+    sessions: Sessions
+
+    protocol_version = "HTTP/1.1"
+    timeout = 300
+    wbufsize = 1 << 16
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing about each request."""
+
+    def do_OPTIONS(self) -> None:  # noqa: N802
+        """Browsers ask before they post."""
+        self._send(204, b"", "text/plain; charset=UTF-8")
+
+    def do_HEAD(self) -> None:  # noqa: N802
+        """As GET; the body is left out."""
+        self._answer()
+
+    def do_GET(self) -> None:  # noqa: N802
+        """A query that changes nothing."""
+        self._answer()
+
+    def do_POST(self) -> None:  # noqa: N802
+        """Any query."""
+        self._answer()
+
+    def _answer(self) -> None:
+        self._read_all = self.command != "POST"
+        self._started = False
+        self._gzip = False
+        address = urlsplit(self.path)
+        self._parameters = dict(parse_qsl(address.query, keep_blank_values=True))
+        try:
+            if address.path in ("/ping", "/replicas_status") or (
+                self.command != "POST" and address.path == "/" and not self._parameters
+            ):
+                self._send(200, b"Ok.\n", "text/plain; charset=UTF-8")
+                return
+            if address.path not in ("/", "/query"):
+                self._send(404, b"There is no such handle: queries go to /, /ping answers Ok.\n", "text/plain")
+                return
+            self._login = self._authenticate()
+            self._gzip = self._flag("enable_http_compression") and "gzip" in self.headers.get("Accept-Encoding", "")
+            self._query()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+        except Exception as error:
+            if not isinstance(error, Failure):
+                _log.exception("A request of %s failed for a reason of ours.", getattr(self, "_login", "nobody"))
+            self._fail(as_failure(error))
+
+    def _flag(self, name: str) -> bool:
+        return self._parameters.get(name) in ("1", "true")
+
+    def _authenticate(self) -> str:
+        login = self.headers.get("X-ClickHouse-User") or self._parameters.get("user") or "default"
+        password = self.headers.get("X-ClickHouse-Key") or self._parameters.get("password") or ""
+        scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                login, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                raise Failure(AUTHENTICATION_FAILED, "DB::Exception: the Authorization header is not Basic.") from None
+        if not self.logins.accepts(login, password):
+            raise Failure(
+                AUTHENTICATION_FAILED,
+                f"DB::Exception: {login}: Authentication failed: password is incorrect, or there is no user with such"
+                " name. (AUTHENTICATION_FAILED)",
+            )
+        return login
+
+    # The request's body.
+
+    def _raw_body(self) -> Iterator[bytes]:
+        if self.command != "POST":
+            return
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            while True:
+                line = self.rfile.readline(1024)
+                try:
+                    left = int(line.split(b";")[0], 16)
+                except ValueError:
+                    raise ConnectionError("a chunk without its size") from None
+                if left == 0:
+                    while self.rfile.readline(1024).strip():
+                        pass  # trailers
+                    break
+                while left:
+                    piece = self._exactly(min(left, _PIECE))
+                    left -= len(piece)
+                    yield piece
+                self.rfile.readline(16)
+        else:
+            try:
+                left = int(self.headers.get("Content-Length") or 0)
+            except ValueError:
+                raise Failure(BAD_ARGUMENTS, "DB::Exception: Content-Length is not a number.") from None
+            while left > 0:
+                piece = self._exactly(min(left, _PIECE))
+                left -= len(piece)
+                yield piece
+        self._read_all = True
+
+    def _exactly(self, length: int) -> bytes:
+        piece = self.rfile.read(length)
+        if len(piece) < length:
+            raise ConnectionError("the client hung up in the middle of its body")
+        return piece
+
+    def _body(self) -> Iterator[bytes]:
+        pieces = plain_pieces(self._raw_body(), self.headers.get("Content-Encoding", "").lower())
+        if self._flag("decompress"):
+            held = bytearray()
+            for piece in pieces:
+                held += piece
+                if len(held) > MAX_ANSWER:
+                    raise Failure(LIMIT_EXCEEDED, f"DB::Exception: a compressed body may have {MAX_ANSWER} bytes.")
+            yield plain_frames(bytes(held))
+        else:
+            yield from (piece for piece in pieces if piece)
+
+    # The query.
+
+    def _query(self) -> None:
+        if "multipart/form-data" in self.headers.get("Content-Type", ""):
+            raise Failure(NOT_IMPLEMENTED, "DB::Exception: external tables over HTTP are not taken. (NOT_IMPLEMENTED)")
+        body = self._body()
+        sql, rows = self._parameters.get("query", ""), b""
+        head = bytearray()
+        for piece in body:
+            head += piece
+            if len(head) >= _HEAD:
+                break
+        if not sql:
+            sql, rows = _statement_and_rows(bytes(head))
+        elif first_word(sql) == "INSERT":
+            rows = bytes(head)
+        else:
+            sql, rows = f"{sql}\n{head.decode('utf-8', 'surrogateescape')}" if head else sql, b""
+        if first_word(sql) == "INSERT":
+            insert = parse_insert(sql, self._parameters.get("default_format", "TabSeparated"))
+        else:
+            insert = None
+            sql += self._rest_of_text(body)
+        if not sql.strip():
+            raise Failure(SYNTAX_ERROR, "DB::Exception: Empty query. (SYNTAX_ERROR)")
+        with self._session() as session:
+            self._prepare(session)
+            if insert is None:
+                if rows:  # INSERT … SELECT cannot have any
+                    sql += rows.decode("utf-8", "surrogateescape") + self._rest_of_text(body)
+                self._check(session, sql)
+                self._select(session, sql.rstrip(" \t\r\n;"))
+            else:
+                self._check(session, f"{insert.prefix} FORMAT {insert.data_format}")
+                inline = sql[insert.data_start :].encode("utf-8", "surrogateescape").rstrip(b"; \n")
+                self._insert(session, insert, [inline, rows], body)
+
+    def _rest_of_text(self, body: Iterator[bytes]) -> str:
+        rest = bytearray()
+        for piece in body:
+            rest += piece
+            if len(rest) > MAX_STRING:
+                raise Failure(SYNTAX_ERROR, f"DB::Exception: Max query size exceeded ({MAX_STRING}). (SYNTAX_ERROR)")
+        return rest.decode("utf-8", "surrogateescape")
+
+    def _session(self) -> _Lease:
+        name = self._parameters.get("session_id")
+        if not name:
+            return _Lease(self.engine.session(read_only=self._login == "default"), None)
+        try:
+            seconds = float(self._parameters.get("session_timeout", SESSION_SECONDS))
+        except ValueError:
+            raise Failure(BAD_ARGUMENTS, "DB::Exception: session_timeout is not a number.") from None
+        must_exist = self._flag("session_check")
+        return _Lease(*self.sessions.take(self._login, name, seconds=seconds, must_exist=must_exist))
+
+    def _prepare(self, session: Session) -> None:
+        database = self._parameters.get("database") or self.headers.get("X-ClickHouse-Database")
+        if database:
+            self.access.check_database(self._login, database)
+            session.use(database)
+        for name, value in self._parameters.items():
+            if name in _OWN_PARAMETERS or name.startswith("param_"):
+                continue
+            if not re.fullmatch(r"\w+", name):
+                raise Failure(115, f"DB::Exception: Unknown setting {name!r}. (UNKNOWN_SETTING)")
+            self.access.check_setting(self._login, name)
+            session.set(name, value)
+
+    @property
+    def _params(self) -> dict[str, str]:
+        return {name[6:]: value for name, value in self._parameters.items() if name.startswith("param_")}
+
+    def _check(self, session: Session, sql: str) -> None:
+        self.access.check(self._login, session.database, sql, self._params)
+
+    def _insert(self, session: Session, insert: Insert, held: list[bytes], body: Iterator[bytes]) -> None:
+        with self.spool() as spool:
+            for piece in held:
+                spool.write(piece)
+            for piece in body:
+                spool.write(piece)
+            rows = spool.insert(session.insert, insert.prefix, insert.data_format)
+            summary = {"written_rows": str(rows), "written_bytes": str(spool.size), "result_rows": str(rows)}
+        self._send(200, b"", "text/plain; charset=UTF-8", summary=summary)
+
+    def _select(self, session: Session, sql: str) -> None:
+        asked = self._parameters.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated"
+        data_format = format_of(sql) or asked
+        word = first_word(sql)
+        with self.engine.watched(self.connection) as watched:
+            if word in ("SELECT", "WITH") and data_format in _STREAMED:
+                self._stream(session, without_format(sql), data_format, watched.mark)
+                return
+            marked = sql if word in ("USE", "SET", "CREATE", "ALTER", "DROP", "INSERT") else watched.mark(sql)
+            result = session.run(marked, asked, self._params)
+        content = result.bytes()
+        if word == "USE":
+            session.database = session.text("SELECT currentDatabase()").rstrip("\n")
+        if len(content) > MAX_ANSWER:
+            text = f"DB::Exception: the answer has over {MAX_ANSWER} bytes: ask for less, or for FORMAT JSONEachRow."
+            raise Failure(LIMIT_EXCEEDED, text)
+        summary = {"read_rows": str(result.rows_read()), "result_bytes": str(len(content))}
+        self._send(200, self._packed(content), _CONTENT_TYPES.get(data_format, "text/tab-separated-values; charset=UTF-8"),
+                   data_format=data_format, summary=summary)  # fmt: skip
+
+    def _stream(self, session: Session, sql: str, data_format: str, mark: Callable[[str], str]) -> None:
+        """Send the answer as it is made. The first piece decides between an answer and an error."""
+        zones: list[str | None] = []
+        header: list[tuple[str, str]] = []
+        if data_format == "Native":
+            header = describe(session, sql, self._params)
+            zones = [kind if kind.startswith("DateTime('") else None for _, kind in header]
+        for piece in session.stream(mark(sql), data_format, self._params):
+            content = piece.bytes()
+            if any(zones):
+                content = b"".join(put_zones_back(block, zones) for block in split(content))
+            if not self._started:
+                self._start(data_format)
+            self._chunk(self._packed(content))
+        if not self._started:
+            self._start(data_format)
+            if header:
+                self._chunk(self._packed(header_block(header)))
+        self._chunk(b"")
+
+    # The answer.
+
+    def _packed(self, content: bytes) -> bytes:
+        return frames(content) if content and self._flag("compress") else content
+
+    def _common_headers(self, content_type: str, data_format: str) -> None:
+        self.send_header("Content-Type", content_type)
+        self.send_header("X-ClickHouse-Server-Display-Name", self.engine.host_name)
+        self.send_header("X-ClickHouse-Timezone", self.engine.timezone)
+        self.send_header("X-ClickHouse-Query-Id", self._parameters.get("query_id") or str(uuid.uuid4()))
+        if data_format:
+            self.send_header("X-ClickHouse-Format", data_format)
+        if not self._read_all:
+            self.send_header("Connection", "close")  # the rest of the body would be taken for the next request
+            self.close_connection = True
+
+    def _start(self, data_format: str) -> None:
+        self._started = True
+        self.send_response(200)
+        self._common_headers(_CONTENT_TYPES.get(data_format, "text/tab-separated-values; charset=UTF-8"), data_format)
+        self.send_header("Transfer-Encoding", "chunked")
+        if self._gzip:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+
+    def _chunk(self, content: bytes) -> None:
+        """One chunk, as a gzip member of its own where asked; an empty one ends the answer."""
+        if self.command == "HEAD":
+            return
+        if content and self._gzip:
+            content = gzip(content)
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+
+    def _send(
+        self,
+        status: int,
+        content: bytes,
+        content_type: str,
+        *,
+        data_format: str = "",
+        summary: dict[str, str] | None = None,
+    ) -> None:
+        packed = gzip(content) if self._gzip and content and status == 200 else content
+        self.send_response(status)
+        self._common_headers(content_type, data_format)
+        if packed is not content:
+            self.send_header("Content-Encoding", "gzip")
+        if summary is not None:
+            self.send_header("X-ClickHouse-Summary", json.dumps(summary))
+        if status != 204:
+            self.send_header("Content-Length", str(len(packed)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(packed)
+
+    def _fail(self, error: Failure) -> None:
+        text = f"Code: {error.code}. {error.message} (version {self.engine.version})\n"
+        content = text.encode("utf-8", "surrogateescape")
+        self.close_connection = self.close_connection or isinstance(error, BrokenStream)
+        try:
+            if self._started:  # the status is gone: as a server, break off so that nobody takes this for the end
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+                self.close_connection = True
+                return
+            self._gzip = False
+            self.send_response(_STATUS.get(error.code, 500))
+            self.send_header("X-ClickHouse-Exception-Code", str(error.code))
+            self._common_headers("text/plain; charset=UTF-8", "")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+        except OSError:
+            self.close_connection = True
+
+
+class _Lease:
+    """A session for the time of a request: closed after it, or unlocked when it is a named one."""
+
+    def __init__(self, session: Session, lock: threading.Lock | None) -> None:
+        self._session = session
+        self._lock = lock
+
+    def __enter__(self) -> Session:
+        return self._session
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is None:
+            self._session.close()
+        else:
+            self._lock.release()
+
+
+def _statement_and_rows(head: bytes) -> tuple[str, bytes]:
+    """A body that begins with a statement: the statement, and the rows of an INSERT behind it."""
+    start = head[:4096].decode("utf-8", "replace")
+    if first_word(start) == "INSERT":
+        found = re.match(rb"(?is)(.*?\bFORMAT\s+\w+)[ \t]*\r?\n", head)
+        if found and not re.search(rb"(?i)\b(VALUES|SELECT)\b", found.group(1)):
+            return found.group(1).decode("utf-8", "surrogateescape"), head[found.end() :]
+        values = re.match(rb"(?is).*?\bVALUES\b", head)
+        if values and not re.search(rb"(?i)\bSELECT\b", values.group()):
+            return values.group().decode("utf-8", "surrogateescape"), head[values.end() :]
+    return head.decode("utf-8", "surrogateescape"), b""

@@ -1,0 +1,118 @@
+"""The rules of `access.py`, as data: what each login may read, run and set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+SYSTEM_TABLES = frozenset(
+    """
+    aggregate_function_combinators build_options collations columns contributors data_type_families databases
+    dictionaries disks engines formats functions keywords licenses macros numbers numbers_mt one settings
+    settings_changes settings_profiles table_engines table_functions tables time_zones zeros
+    """.split()
+)
+"""What clients and BI tools read while they connect and complete names. None of them holds rows of a table, a text of a
+query or a file's content."""
+
+TABLE_FUNCTIONS = frozenset({"numbers", "numbers_mt", "zeros", "generateseries", "generate_series", "values", "view",
+                             "null", "format"})  # fmt: skip
+"""Table functions that read nothing; the query inside `view()` is checked like any other."""
+
+REFUSED_FUNCTIONS = re.compile(
+    r"dict(get|has|isin|Get).*|joinget(ornull)?|hascolumnintable|getmergetreesetting|addressto.*|fuzzquery|getserversetting"
+    r"|getmaxtablenamelengthfordatabase|filesystem.*"
+)
+"""Ordinary functions that reach a table or the machine by a name in a text."""
+
+DANGEROUS_FUNCTIONS = re.compile(
+    r"file|executable|python|arrowstream|eval|filesystem|ai[a-z]*(classify|embed|extract|filter|generate|redact"
+    r"|similarity|translate)|catboostevaluate|showcertificate|prometheusquery.*"
+)
+"""Functions and table functions that read files, run programs or call services; the engine's grants stop most, not all
+(`SELECT file('/etc/passwd')` passes them)."""
+
+REFUSED_ENGINES = re.compile(
+    r"kafka|nats|rabbitmq|filelog|s3queue|azurequeue|executable(pool)?|python|arrowstream|file|url|hive|.*cluster"
+)
+"""`ENGINE = Kafka` makes the data folder impossible to open again; the others read the machine or the network."""
+
+SHOW_FORMS = (
+    ["SHOW", "TABLES"],
+    ["SHOW", "FULL", "TABLES"],
+    ["SHOW", "DATABASES"],
+    ["SHOW", "COLUMNS"],
+    ["SHOW", "FULL", "COLUMNS"],
+    ["SHOW", "EXTENDED", "COLUMNS"],
+    ["SHOW", "INDEXES"],
+    ["SHOW", "FUNCTIONS"],
+    ["SHOW", "SETTINGS"],
+    ["SHOW", "CREATE"],
+)
+
+INNER_QUERIES = frozenset({"SelectQuery", "SelectWithUnionQuery", "SelectIntersectExceptQuery", "TablesInSelectQuery"})
+
+_READING = INNER_QUERIES | {
+    "DescribeQuery", "Explain", "ExistsDatabaseQuery", "ExistsTableQuery", "ExistsViewQuery", "Set", "ShowColumns",
+    "ShowCreateDatabaseQuery", "ShowCreateTableQuery", "ShowCreateViewQuery", "ShowFunctions", "ShowIndexes",
+    "ShowTables", "UseQuery",
+}  # fmt: skip
+
+_READER_SETTINGS = re.compile(
+    r"max_(execution_time|estimated_execution_time|threads|block_size|memory_usage|result_\w+|rows_\w+|bytes_\w+"
+    r"|query_size|columns_to_read|subquery_depth|temporary_columns|expanded_ast_elements|ast_\w+|streams_\w+)"
+    r"|timeout_\w+|\w+_overflow_mode|(connect|receive|send|tcp|http|idle)_\w*timeout\w*"
+    r"|output_format_(?!.*(path|file|schema))\w+|date_time_\w+|format_csv_delimiter|session_timezone|join_(use_nulls|algorithm)"
+    r"|group_by_use_nulls|union_default_mode|extremes|final|log_(comment|queries)|use_query_cache|enable_analyzer"
+    r"|allow_experimental_analyzer|optimize_\w+|prefer_column_name_to_alias|count_distinct_implementation"
+    r"|aggregate_functions_null_for_empty|cast_keep_nullable|joined_subquery_requires_alias|distributed_product_mode"
+    r"|cancel_http_readonly_queries_on_client_close|send_progress_in_http_headers|http_\w+_compression\w*"
+    r"|http_headers_progress_interval_ms|wait_end_of_query|buffer_size|http_response_buffer_size"
+    r"|network_compression_method|network_zstd_compression_level|compress|strings_as_bytes|use_numpy|interactive_delay"
+    r"|priority|low_cardinality_allow_in_native_format|empty_result_for_aggregation_by_empty_set"
+)
+"""Settings that change how an answer is made, bounded or written. Everything else is refused, because a setting can hold
+a filter that reads another table, a language, or a file (`additional_table_filters`, `dialect`, `format_schema`)."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What one login may do."""
+
+    statements: frozenset[str]
+    """Kinds of statement, as EXPLAIN AST names them."""
+    databases: frozenset[str]
+    """Databases it may make its current one."""
+    tables: Callable[[str, str], bool]
+    """(database, table) -> may it be named."""
+    settings: re.Pattern[str] | None
+    """Settings it may change; None: any."""
+
+
+def _reader_tables(database: str, table: str) -> bool:
+    if database == "system":
+        return table in SYSTEM_TABLES
+    return database in ("bi", "information_schema", "INFORMATION_SCHEMA")
+
+
+def _writer_tables(database: str, table: str) -> bool:
+    return database in ("ent", "bi", "system", "information_schema", "INFORMATION_SCHEMA", "default")
+
+
+_INFORMATION = {"information_schema", "INFORMATION_SCHEMA"}
+
+OF = {
+    "default": Rules(
+        statements=frozenset(_READING),
+        databases=frozenset({"bi", "default", "system"} | _INFORMATION),
+        tables=_reader_tables,
+        settings=_READER_SETTINGS,
+    ),
+    "writer": Rules(
+        statements=frozenset(_READING | {"InsertQuery", "AlterQuery", "CreateQuery", "DropQuery"}),
+        databases=frozenset({"ent", "bi", "default", "system"} | _INFORMATION),
+        tables=_writer_tables,
+        settings=None,
+    ),
+}
