@@ -31,7 +31,7 @@ BATCH_RECORDS = 20_000
 BATCH_BYTES = 16 * MIB
 """Most bytes of values in one batch; the record slice that passes the mark is still in it."""
 POLL_BYTES = 32 * MIB
-_SLICE = 500
+_SLICE = 100
 """Records looked at between two checks of the limits."""
 
 
@@ -70,8 +70,8 @@ class BatchReader:
         """
         result = self._result
         tp = result._topic_partition
-        # check_assignment must come first: it drops the data when the partition was moved or sought elsewhere.
-        if not result.check_assignment(tp) or not result.has_more() or self._allowance.bytes <= 0:
+        # check_assignment drops the data when the partition was moved or sought elsewhere.
+        if not result.has_more() or not result.check_assignment(tp) or self._allowance.bytes <= 0:
             return []
         fetched = result._partition_records
         first = position = fetched.next_fetch_offset

@@ -65,7 +65,7 @@ class BatchFetcher(Fetcher):  # type: ignore[misc]
         """Look at what one fetch from `position` did to the partition."""
         if state.awaiting_reset:
             self._refused.setdefault(tp, position)
-        elif state.highwater is None or state.position <= state.highwater:
+        elif state.highwater is None or state.position <= state.highwater or tp in self._records:
             self._beyond.pop(tp, None)
         elif time.monotonic() - self._beyond.setdefault(tp, time.monotonic()) >= BEYOND_END_SECONDS:
             del self._beyond[tp]
