@@ -23,7 +23,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 REJECT_BYTES = 2 << 20
 """Largest record of ent.rejects.v1: the longest value that the input topic takes (1 MiB), with headers around it."""
-CREATE_SECONDS = 20.0
+CREATE_MS = 20_000
 _AT_LEAST = ("retention.ms", "max.message.bytes")
 """Configurations that an existing topic may exceed, but not undercut."""
 
@@ -117,7 +117,7 @@ def ensure_topics(settings: Settings) -> list[str]:
                 "configs": topic.configs,
             }
             try:
-                admin.create_topics({topic.name: options}, timeout_ms=CREATE_SECONDS * 1000, wait_for_metadata=True)
+                admin.create_topics({topic.name: options}, timeout_ms=CREATE_MS, wait_for_metadata=True)
             except kafka_errors.TopicAlreadyExistsError:
                 continue  # another migrate was faster
             except kafka_errors.InvalidReplicationFactorError:

@@ -11,7 +11,7 @@ import click
 
 from pipeline import settings as setting
 from pipeline.broker.dead_letters import DeadLetter, survey, values
-from pipeline.broker.publish import Publisher, OversizedRecordError
+from pipeline.broker.publish import OversizedRecordError, Publisher
 from pipeline.broker.redrive import Plan, Run, Selection, make_plan, past_runs, remember
 from pipeline.commands.moments import Moment
 from pipeline.commands.output import (
