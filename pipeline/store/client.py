@@ -55,10 +55,8 @@ _BROKEN_CONNECTION = (
 _BLOCK_INFO_REVISION = 51_903
 _BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"  # is_overflows = 0, bucket_num = -1, end
 
-_SETTINGS = {
-    # A server profile may batch inserts in memory; what we acknowledge to Kafka has to be in the table.
-    "async_insert": 0,
-}
+_INSERT_SETTINGS = {"async_insert": 0}
+"""A server's profile may collect inserts in memory; what we acknowledge to Kafka has to be in the table."""
 
 
 class Store:
@@ -82,7 +80,6 @@ class Store:
             connect_timeout=CONNECT_SECONDS,
             send_receive_timeout=timeout,
             sync_request_timeout=CONNECT_SECONDS,
-            settings=_SETTINGS,
         )
         self.address = f"{parts.hostname}:{parts.port or DEFAULT_PORT}"
         """host:port, for messages; never the login."""
@@ -105,7 +102,9 @@ class Store:
             StoreRefused: will not succeed as it is.
         """
         with self._errors():
-            rows = self._client.execute(sql, params, settings=_SETTINGS | dict(settings or {}))
+            inserting = params is not None and not isinstance(params, Mapping)
+            all_settings = (_INSERT_SETTINGS if inserting else {}) | dict(settings or {})
+            rows = self._client.execute(sql, params, settings=all_settings)
             return rows if isinstance(rows, list) else []
 
     def insert_block(self, table: str, columns: Sequence[str], body: Callable[[int], bytes]) -> None:
@@ -123,7 +122,7 @@ class Store:
             StoreRefused: will not succeed as it is.
         """
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
-        with self._errors(), self._client.disconnect_on_error(sql, _SETTINGS):
+        with self._errors(), self._client.disconnect_on_error(sql, _INSERT_SETTINGS):
             connection = self._client.connection
             connection.send_query(sql)
             connection.send_external_tables(None)

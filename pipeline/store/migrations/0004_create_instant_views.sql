@@ -11,7 +11,8 @@
 -- tens, minutes. A tier is not used while anything below it is still to be sealed into it. Days that are closed have
 -- no hot minutes. So nothing is missing and nothing counted twice at a border, also while a seal is running.
 
-CREATE OR REPLACE VIEW bi.{{view}} AS
+CREATE OR REPLACE VIEW bi.{{view}}
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 WITH
     {{at}} AS asked,
     toIntervalMinute({{minutes}}) AS length,

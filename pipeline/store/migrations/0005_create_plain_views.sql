@@ -3,7 +3,8 @@
 -- Every minute of the retention, all dimensions crossed. Minutes that are sealed and untouched since, and all those
 -- of closed days, are integers; the few others are counted from the cells. `dirty` is read once, so that a minute is
 -- never in both. Visits and visitors are exact in each row, and not to be summed over rows.
-CREATE OR REPLACE VIEW bi.traffic_minute AS
+CREATE OR REPLACE VIEW bi.traffic_minute
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 WITH
     (
         SELECT groupArray(start)
@@ -54,10 +55,11 @@ FROM
 );
 
 -- How fresh the figures are: always one row. Before a worker has written: 1970-01-01 00:00:00, age 0, lag 0.
-CREATE OR REPLACE VIEW bi.freshness AS
+CREATE OR REPLACE VIEW bi.freshness
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 SELECT
-    max(event_time) AS newest_event_time,
-    max(arrival) AS newest_arrival,
+    toDateTime64(max(event_time), 3, 'UTC') AS newest_event_time,
+    toDateTime64(max(arrival), 3, 'UTC') AS newest_arrival,
     if(count() = 0 OR newest_arrival = toDateTime64(0, 3, 'UTC'), toFloat64(0),
        greatest(toFloat64(0), toFloat64(toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(newest_arrival)) / 1000))
         AS data_age_seconds,

@@ -1,0 +1,373 @@
+"""A random history of a store (inserts, replays, crashes, seals, closed days), and the oracle that knows the truth.
+
+The oracle keeps the events themselves and counts them in plain Python. Every view is compared with it, whole rows.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from pipeline.store import sealing
+from pipeline.store.client import Store
+from pipeline.store.sql import query
+from pipeline.store.writing import mark_touched
+from schemas.reference import services, territories
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+FAMILLE = {s.service: s.famille for s in services()}
+DOMAINE = {s.service: s.domaine for s in services()}
+TERRITORY = {t.departement_code: t for t in territories()}
+
+
+class Event(NamedTuple):
+    """One event as the pipeline keeps it; `second` is its event time, epoch seconds."""
+
+    hit: int
+    second: int
+    departement: str
+    service: str
+    profil: str
+    projet: str
+    exploitant: str
+    plateforme: str
+    visit: int
+    visitor: int
+
+    @property
+    def cell(self) -> tuple[int, str, str, str, str, str, str]:
+        """Bucket and dimensions, in the order of ent.cells."""
+        return (self.second // 10 * 10, *self[2:8])
+
+
+KEYS: Mapping[str, Callable[[Event], tuple[str, ...]]] = {
+    "total": lambda e: (),
+    "by_service": lambda e: (e.service, FAMILLE[e.service], DOMAINE[e.service]),
+    "by_famille": lambda e: (FAMILLE[e.service],),
+    "by_domaine": lambda e: (DOMAINE[e.service],),
+    "by_region": lambda e: (TERRITORY[e.departement].region_name,),
+    "by_academie": lambda e: (TERRITORY[e.departement].academie_name,),
+    "by_departement": lambda e: (
+        e.departement,
+        TERRITORY[e.departement].departement_name,
+        TERRITORY[e.departement].academie_name,
+    ),
+    "by_projet": lambda e: (e.projet,),
+    "by_plateforme": lambda e: (e.plateforme,),
+    "by_exploitant": lambda e: (e.exploitant,),
+    "by_profil": lambda e: (e.profil,),
+}
+"""View (after `instant_t_`) -> the key columns of an event's row."""
+
+
+def traffic_key(event: Event) -> tuple[Any, ...]:
+    """The key columns of bi.traffic_minute."""
+    territory = TERRITORY[event.departement]
+    return (
+        datetime.fromtimestamp(event.second // MINUTE * MINUTE, UTC), event.service, FAMILLE[event.service],
+        DOMAINE[event.service], territory.region_name, territory.academie_name, event.departement, event.projet,
+        event.plateforme, event.exploitant, event.profil,
+    )  # fmt: skip
+
+
+def count(events: Iterable[Event], key: Callable[[Event], tuple[Any, ...]]) -> dict[tuple[Any, ...], tuple[int, ...]]:
+    """Key -> (hits, visits, visitors), counted one by one."""
+    sets: dict[tuple[Any, ...], tuple[set[Any], set[int], set[int]]] = defaultdict(lambda: (set(), set(), set()))
+    for event in events:
+        hits, visits, visitors = sets[key(event)]
+        hits.add((event.hit, event.cell))
+        visits.add(event.visit)
+        visitors.add(event.visitor)
+    return {k: (len(h), len(v), len(p)) for k, (h, v, p) in sets.items()}
+
+
+class CrashError(Exception):
+    """A process that died, as far as the store can see."""
+
+
+class InterruptedStore(Store):
+    """A connection to the real store; `before_statement` is called before each statement, and may raise CrashError."""
+
+    before_statement: Callable[[str], None] = staticmethod(lambda sql: None)
+
+    def execute(self, sql: str, params: Any = None, settings: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        self.before_statement(sql)
+        return super().execute(sql, params, settings)
+
+
+@dataclass
+class Difference:
+    """A figure that is not what the oracle says."""
+
+    what: str
+    got: object
+    want: object
+
+
+class History:
+    """A store, what was sent to it, and the steps that may happen.
+
+    Args:
+        url: the workers' login.
+        seed: of everything random here.
+        now: aware; fixed at the start, the real instant.
+    """
+
+    def __init__(self, url: str, seed: int, now: datetime) -> None:
+        self.url = url
+        self.random = random.Random(seed)
+        self.store = InterruptedStore(url)
+        self.now = int(now.timestamp())
+        self.today = self.now // DAY * DAY
+        self.sent: list[Event] = []
+        self.closed: set[int] = set()
+        self.differences: list[Difference] = []
+        self.checks = 0
+        # A few busy places, so that windows, replays and seals meet: borders of tiers and days, and now.
+        r = self.random
+        self.old_day = self.today - 3 * DAY
+        self.places = [
+            self.old_day + 9 * HOUR, self.old_day + DAY, self.today - DAY, self.today - DAY + 9 * HOUR + 600,
+            self.today - 2 * DAY + r.randrange(DAY), self.now - 46 * HOUR + 1800, self.now - 2 * HOUR, self.now - 900,
+        ]  # fmt: skip
+
+    def close(self) -> None:
+        self.store.close()
+
+    # -- what a worker does
+
+    def new_events(self, how_many: int) -> list[Event]:
+        r = self.random
+        events = []
+        for _ in range(how_many):
+            second = min(self.now - 1, r.choice(self.places) + r.randrange(-900, 4500))
+            while second // DAY * DAY in self.closed or second < self.old_day:
+                second += DAY
+            events.append(
+                Event(
+                    r.getrandbits(64),
+                    second,
+                    r.choice(("01", "2A", "75", "975", "69")),
+                    r.choice(("PAGE_ENT", "ACTUALITES", "COURRIER_ELECTRONIQUE", "NON_CLASSE")),
+                    r.choice(("ELEVE", "PARENT")),
+                    r.choice(("", "P1", "L'Éclat")),
+                    r.choice(("", "X")),
+                    r.choice(("A", "B")),
+                    r.randrange(1, 4000),
+                    r.randrange(1, 2000),
+                )  # fmt: skip
+            )
+        return events
+
+    def insert_cells(self, events: Sequence[Event], store: Store | None = None) -> None:
+        cells: dict[tuple[Any, ...], tuple[set[int], set[int], set[int]]] = defaultdict(lambda: (set(), set(), set()))
+        for event in events:
+            hits, visits, visitors = cells[event.cell]
+            hits.add(event.hit)
+            visits.add(event.visit)
+            visitors.add(event.visitor)
+        rows = [[*cell, *map(list, sets)] for cell, sets in cells.items()]
+        if rows:
+            (store or self.store).execute(
+                "INSERT INTO ent.cells (bucket, departement, service, profil, projet, exploitant, plateforme,"
+                " hits, visits, visitors) VALUES",
+                rows,
+            )
+
+    def write(self, events: Sequence[Event], store: Store | None = None) -> None:
+        """One flush."""
+        self.insert_cells(events, store)
+        mark_touched(store or self.store, [event.second for event in events])
+
+    def insert_step(self) -> None:
+        """New events and replayed ones; sometimes a crash before the mark, then a replay with other borders."""
+        r = self.random
+        events = self.new_events(r.choice((3, 40, 250)))
+        if self.sent and r.random() < 0.7:
+            events += r.sample(self.sent, min(len(self.sent), r.randrange(1, 200)))
+        r.shuffle(events)
+        if r.random() < 0.3:
+            self.insert_cells(events[: r.randrange(len(events)) + 1])
+            cut = r.randrange(len(events) + 1)
+            self.write(events[cut:])
+            self.write(events[:cut])
+        else:
+            self.write(events)
+        self.sent += events
+
+    # -- what a sealer does; `later` is a now at which every minute is quiet
+
+    @property
+    def later(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=70)
+
+    def seal_step(self) -> None:
+        """A seal that runs through, dies at some statement, meets an insert half-way, or runs beside another."""
+        kind = self.random.choice(("whole", "whole", "dies", "meets an insert", "beside another"))
+        if kind == "whole":
+            while sealing.seal(self.store, self.later).is_behind:
+                pass
+        elif kind == "dies":
+            self.interrupted_seal(self.random.randrange(14), self.crash)
+        elif kind == "meets an insert":
+            self.interrupted_seal(self.random.randrange(2, 9), self.insert_and_check)
+        else:
+            self.concurrent_seals()
+
+    def crash(self) -> None:
+        raise CrashError
+
+    def insert_and_check(self) -> None:
+        """What another worker and a reader do while a seal is running: they have connections of their own."""
+        other = Store(self.url)
+        try:
+            events = self.new_events(60) + self.sent[-20:]
+            self.write(events, other)
+            self.sent += events
+            self.check(other, windows=1)
+        finally:
+            other.close()
+
+    def interrupted_seal(self, at_statement: int, what: Callable[[], None]) -> None:
+        """Seal; before the n-th statement, `what` happens."""
+        left = at_statement
+
+        def before(sql: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == -1:
+                what()
+
+        self.store.before_statement = before
+        try:
+            sealing.seal(self.store, self.later)
+        except CrashError:
+            pass
+        finally:
+            del self.store.before_statement
+
+    def concurrent_seals(self) -> None:
+        """Two sealers and an inserting worker at once."""
+        events = self.new_events(60)
+        failures: list[BaseException] = []
+
+        def run(work: Callable[[Store], object]) -> None:
+            store = Store(self.url)
+            try:
+                work(store)
+            except BaseException as failure:
+                failures.append(failure)
+            finally:
+                store.close()
+
+        now = self.later
+        works: list[Callable[[Store], object]] = [lambda s: sealing.seal(s, now), lambda s: sealing.seal(s, now)]
+        works.append(lambda s: self.write(events, s))
+        threads = [threading.Thread(target=run, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.sent += events
+        if failures:
+            raise failures[0]
+
+    def close_old_day(self, admin: Store) -> None:
+        """Close the oldest day, and drop its cells as if a minute had passed; then replay part of it."""
+        day = datetime.fromtimestamp(self.old_day, UTC).date()
+        now = datetime.fromtimestamp(self.old_day + DAY + 47 * HOUR, UTC)
+        assert sealing.close_days(self.store, now - timedelta(seconds=1)).closed == ()
+        assert sealing.close_days(self.store, now) == sealing.CloseReport((day,), ())
+        self.closed.add(self.old_day)
+        self.check(self.store)
+        admin.execute("INSERT INTO ent.closed (day, at) VALUES", [(day, self.now - 120)])
+        assert sealing.close_days(self.store, now) == sealing.CloseReport((), (day,))
+
+    def replay_closed_day(self) -> None:
+        """A part of the closed day is sent again, and sealed from these incomplete sets by force."""
+        old = [event for event in self.sent if event.second // DAY * DAY in self.closed][:300]
+        self.write(old)
+        starts = sorted({event.second // MINUTE * MINUTE for event in old})
+        for name in ("seal_keys", "seal_minutes"):
+            self.store.execute(query(name), {"starts": starts})
+        tens = sorted({start // 600 * 600 for start in starts})
+        self.store.execute(query("touch_span"), {"tier": "ten", "seconds": 600, "starts": tens})
+
+    def merge_step(self, admin: Store) -> None:
+        for table in ("cells", "marks", "keys_minute", "minutes"):
+            admin.execute(f"OPTIMIZE TABLE ent.{table} FINAL")
+
+    # -- what a reader sees
+
+    def check(self, store: Store, windows: int = 3, views: Sequence[str] = ()) -> None:
+        """Compare views over some windows with the oracle; differences are kept, not raised."""
+        r = self.random
+        for _ in range(windows):
+            at = min(self.now, r.choice(self.places) + r.randrange(-900, 5400))
+            if r.random() < 0.4:
+                at -= at % MINUTE
+            minutes = r.choice((1, 2, 5, 15, 60, 61, 125, 360, 1440, 4320))
+            for view in views or ("total", r.choice(list(KEYS))):
+                self.check_view(store, view, at, minutes)
+
+    def check_view(self, store: Store, view: str, at: int, minutes: int) -> None:
+        border = self.now - 46 * HOUR
+        if abs(at - minutes * MINUTE - border) < 2 * MINUTE:
+            return  # the border itself moves while the test runs
+        till = at - at % (10 if at - minutes * MINUTE > border else MINUTE)
+        since = till - minutes * MINUTE
+        want = count((e for e in self.sent if since <= e.second < till), KEYS[view]) or (
+            {(): (0, 0, 0)} if view == "total" else {}
+        )
+        rows = store.execute(
+            f"SELECT * FROM bi.instant_t_{view}(at='{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}',"
+            f" minutes={minutes})"
+        )
+        self.compare(f"{view} at {datetime.fromtimestamp(at, UTC)} over {minutes} min", rows, want)
+
+    def check_traffic(self, store: Store) -> None:
+        rows = store.execute("SELECT * FROM bi.traffic_minute")
+        self.compare("traffic_minute", rows, count(self.sent, traffic_key))
+
+    def compare(self, what: str, rows: Sequence[tuple[Any, ...]], want: dict[tuple[Any, ...], tuple[int, ...]]) -> None:
+        self.checks += 1
+        got = {row[:-3]: row[-3:] for row in rows}
+        if got != want or len(rows) != len(got):
+            wrong = {k: (got.get(k), want.get(k)) for k in got.keys() | want.keys() if got.get(k) != want.get(k)}
+            self.differences.append(Difference(what, len(rows), wrong))
+
+    # -- all of it
+
+    def run(self, admin: Store, steps: int, until_wrong: bool = False) -> None:
+        """So many random steps with checks between them; the day is closed after two thirds of them."""
+        for step in range(steps):
+            self.insert_step()
+            if self.random.random() < 0.4:
+                self.check(self.store, windows=1)
+            self.seal_step()
+            self.check(self.store, windows=2)
+            if self.random.random() < 0.3:
+                self.check_traffic(self.store)
+            if self.random.random() < 0.15:
+                self.merge_step(admin)
+            if step == steps * 2 // 3:
+                self.close_old_day(admin)
+                self.check(self.store)
+                self.replay_closed_day()
+                self.check(self.store)
+            if until_wrong and self.differences:
+                return
+        self.seal_step()
+        self.check(self.store, windows=2, views=list(KEYS))
+        self.check_traffic(self.store)
+
+
+def days_with_cells(store: Store) -> set[date]:
+    """Days whose ids are on disk."""
+    return {day for (day,) in store.execute("SELECT DISTINCT toDate(bucket) FROM ent.cells")}
