@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from pipeline.simulate import calibration, places
@@ -24,14 +26,19 @@ def _bump(hour: Floats, centre: float, width: float) -> Floats:
 
 
 def curves(hour: Floats) -> Floats:
-    """Activity at local hours (0-24): one row for each profil, each with mean 1 over the morning in its own time.
+    """Activity at local hours: one row for each profil, each with mean 1 over the morning in its own time.
 
     Pupils and teachers are there by day, parents before school and in the evening (inference from the field); the
     levels are ours, with the lunch break, the end of school, and the night.
     """
-    morning = _raw(np.arange(OPENS_HOUR, OPENS_HOUR + MORNING_HOURS, 1 / 60))
-    shape: Floats = _raw(hour % 24.0) / morning.mean(axis=1)[:, None]
+    shape: Floats = _raw(hour % 24.0) / _morning_means()[:, None]
     return shape
+
+
+@cache
+def _morning_means() -> Floats:
+    means: Floats = _raw(np.arange(OPENS_HOUR, OPENS_HOUR + MORNING_HOURS, 1 / 60)).mean(axis=1)
+    return means
 
 
 def _raw(hour: Floats) -> Floats:
@@ -42,7 +49,7 @@ def _raw(hour: Floats) -> Floats:
     teachers = 0.08 + _step(hour, 7.7, 0.25) * (1 - 0.6 * _step(hour, 17.5, 0.4)) + 0.3 * _bump(hour, 20.5, 1.0)
     staff = 0.05 + _step(hour, 7.9, 0.2) * (1 - 0.95 * _step(hour, 18.0, 0.3))
     bells = 1 + 0.25 * (_bump(hour, 8.0, 0.05) + _bump(hour, 8.92, 0.05) + _bump(hour, 10.08, 0.05))
-    night = 1 - 0.95 * _step(hour, 22.3, 0.4) * _step(-hour, -30.0, 0.4) - 0.9 * _step(-hour, -5.0, 0.3)
+    night = 1 - 0.95 * _step(hour, 22.3, 0.4) - 0.9 * _step(-hour, -5.0, 0.3)
     by_profil = {"ELEVE": pupils * bells, "PARENT": parents, "ENSEIGNANT": teachers * bells}
     return np.stack([by_profil.get(profil, staff) for profil in calibration.PROFILS]) * np.clip(night, 0.02, 1.0)
 
@@ -56,11 +63,9 @@ def activity(elapsed_s: Floats, clock_share: Floats) -> Floats:
 
     The sum over clocks and profils is about 1 on average over the morning.
     """
-    paris = OPENS_HOUR + elapsed_s / 3600.0
-    shares = np.array(list(calibration.PROFILS.values()))[:, None]
-    return np.stack(
-        [
-            share * shares * curves(paris + clock.hours_after_paris)
-            for share, clock in zip(clock_share.tolist(), places.CLOCKS, strict=True)
-        ]
-    )
+    shifts = np.array([clock.hours_after_paris for clock in places.CLOCKS])
+    hours = OPENS_HOUR + elapsed_s[None, :] / 3600.0 + shifts[:, None]
+    shape = curves(hours.ravel()).reshape(len(calibration.PROFILS), *hours.shape)
+    shares = np.array(list(calibration.PROFILS.values()))
+    busy: Floats = clock_share[:, None, None] * shares[None, :, None] * shape.transpose(1, 0, 2)
+    return busy

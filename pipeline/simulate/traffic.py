@@ -21,7 +21,7 @@ _STREAM = 2
 _WARM_UP_S = 420
 """Visits that began up to so long before the start are still going on; of a run's hits, 1 % belong to older ones."""
 _BLOCK_EVENTS = 20_000.0
-_BLOCK_MAX_S = 10
+_BLOCK_MAX_S = 60
 _GRID = 4_096
 """Instants at which the mean of the curve is taken."""
 
