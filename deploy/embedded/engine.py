@@ -18,11 +18,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from chdb import _chdb
+import chdb
 
 from deploy.embedded.failures import as_failure
 from deploy.embedded.statements import identifier, text_literal
 
+_CHDB: Any = chdb._chdb
+"""The binding itself: its connections take parameters and say how much was read, which the public class hides."""
 _LOOK_EVERY = 0.05
 """Seconds between two looks at whether the client of a running query is still there."""
 
@@ -120,7 +122,7 @@ class Engine:
         # The place of users.xml is only known here; the engine reads it from its environment, which is this process's.
         os.environ["EMBEDDED_ENGINE_USERS"] = str(settings / "users.xml")
         self._address = f"{folder}?config-file={settings / 'config.xml'}"
-        _chdb.set_signal_handlers_enabled(False)  # SIGTERM is the gateway's to handle
+        _CHDB.set_signal_handlers_enabled(False)  # SIGTERM is the gateway's to handle
         try:
             self._own = self.session()
         except Exception as error:
@@ -136,7 +138,7 @@ class Engine:
 
     def session(self, *, read_only: bool = False) -> Session:
         """A session for one client. Read-only, it refuses writes and DDL, and takes other settings (`readonly=2`)."""
-        session = Session(_chdb.connect(self._address))
+        session = Session(_CHDB.connect(self._address))
         session.run("SET implicit_select = 0")  # chDB would take `foo` for `SELECT foo`; a server does not
         if read_only:
             session.run("SET readonly = 2")

@@ -22,9 +22,10 @@ from pathlib import Path
 from deploy.embedded.access import Access
 from deploy.embedded.engine import Engine
 from deploy.embedded.failures import Failure
-from deploy.embedded.http_server import HttpHandler, Sessions
+from deploy.embedded.http_server import HttpHandler
+from deploy.embedded.http_sessions import Sessions
 from deploy.embedded.logins import Logins, LoginsMissing, load_or_create
-from deploy.embedded.native_server import Channel
+from deploy.embedded.native_server import Client
 from deploy.embedded.spool import Spool
 
 MAX_CONNECTIONS = 128
@@ -78,7 +79,7 @@ class Connections:
 class NativeListener:
     """Accepts clients of the native protocol, a thread for each."""
 
-    def __init__(self, listener: socket.socket, make: Callable[[], Channel]) -> None:
+    def __init__(self, listener: socket.socket, make: Callable[[socket.socket], Client]) -> None:
         self._listener = listener
         self._make = make
         self.connections = Connections()
@@ -100,7 +101,7 @@ class NativeListener:
 
     def _one(self, connection: socket.socket) -> None:
         try:
-            self._make().serve(connection)
+            self._make(connection).serve()
         finally:
             self.connections.leave(connection)
 
@@ -173,7 +174,9 @@ class Gateway:
             self.engine.close()
             raise CannotStart(_port_trouble(error, host, http_port, "HTTP", "INSTANT_T_CLICKHOUSE_HTTP_PORT")) from None
         self._listener = native
-        self._native = NativeListener(native, lambda: Channel(self.engine, self.access, self.logins, make_spool))
+        self._native = NativeListener(
+            native, lambda connection: Client(connection, self.engine, self.access, self.logins, make_spool)
+        )
         self.native_address = "{}:{}".format(*native.getsockname()[:2])
         self.http_address = "{}:{}".format(*self._http.server_address[:2])
 

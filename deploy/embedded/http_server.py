@@ -7,8 +7,6 @@ import binascii
 import json
 import logging
 import re
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -16,20 +14,21 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from deploy.embedded.access import Access
-from deploy.embedded.compression import frames, gzip, plain_frames, plain_pieces
+from deploy.embedded.compression import frames, gzip
 from deploy.embedded.engine import Engine, Session
 from deploy.embedded.failures import (
     AUTHENTICATION_FAILED,
     BAD_ARGUMENTS,
     LIMIT_EXCEEDED,
     NOT_IMPLEMENTED,
-    SESSION_IS_LOCKED,
     SYNTAX_ERROR,
-    TOO_MANY_SIMULTANEOUS_QUERIES,
+    UNKNOWN_SETTING,
     BrokenStream,
     Failure,
     as_failure,
 )
+from deploy.embedded.http_body import Body, statement_and_rows
+from deploy.embedded.http_sessions import SESSION_SECONDS, Lease, Sessions
 from deploy.embedded.logins import Logins
 from deploy.embedded.native_block import split
 from deploy.embedded.native_query import describe, header_block, put_zones_back
@@ -37,31 +36,25 @@ from deploy.embedded.spool import Spool
 from deploy.embedded.statements import Insert, first_word, format_of, parse_insert, without_format
 from deploy.embedded.wire import MAX_STRING
 
-MAX_SESSIONS = 64
-SESSION_SECONDS = 60.0
-"""How long an unused session is kept unless the client says otherwise, as on a server."""
-MAX_SESSION_SECONDS = 3600.0
 MAX_ANSWER = 256 << 20
-"""Bytes of an answer whose format must be made whole (JSON, Pretty…)."""
-_PIECE = 1 << 20
+"""Bytes of an answer whose format must be made whole, such as JSON."""
 _HEAD = 1 << 18
+"""Bytes of a body that are read before the statement in it is looked for."""
 
 # What an HTTP client may say besides settings (docs: interfaces/http).
-_OWN_PARAMETERS = frozenset(
-    """
-    query database default_format user password query_id session_id session_timeout session_check compress decompress
-    enable_http_compression http_zlib_compression_level client_protocol_version wait_end_of_query buffer_size role
-    quota_key send_progress_in_http_headers http_headers_progress_interval_ms stacktrace add_http_cors_header
-    http_response_buffer_size http_wait_end_of_query default_output_format close_session
-    """.split()
-)
+_OWN_PARAMETERS = frozenset({
+    "add_http_cors_header", "buffer_size", "client_protocol_version", "close_session", "compress", "database",
+    "decompress", "default_format", "default_output_format", "enable_http_compression",
+    "http_headers_progress_interval_ms", "http_response_buffer_size", "http_wait_end_of_query",
+    "http_zlib_compression_level", "password", "query", "query_id", "quota_key", "role",
+    "send_progress_in_http_headers", "session_check", "session_id", "session_timeout", "stacktrace", "user",
+    "wait_end_of_query",
+})  # fmt: skip
 # Formats whose pieces can be sent as they are made: nothing stands before the first row or after the last.
-_STREAMED = frozenset(
-    """
-    Native TabSeparated TSV TabSeparatedRaw TSVRaw CSV RowBinary JSONEachRow NDJSON JSONLines JSONCompactEachRow
-    JSONStringsEachRow LineAsString Values
-    """.split()
-)
+_STREAMED = frozenset({
+    "Native", "TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "CSV", "RowBinary", "JSONEachRow", "NDJSON",
+    "JSONLines", "JSONCompactEachRow", "JSONStringsEachRow", "LineAsString",
+})  # fmt: skip
 _STATUS = {
     **dict.fromkeys((60, 81, 47, 46), 404),
     **dict.fromkeys((62, 27, 53, 41, 38, 36, 6, 456, 457), 400),
@@ -84,44 +77,6 @@ _CONTENT_TYPES = {
 _log = logging.getLogger(__name__)
 
 
-class Sessions:
-    """Sessions that outlive a request, by login and name: temporary tables, settings, the current database."""
-
-    def __init__(self, open_session: Callable[[str], Session]) -> None:
-        self._open = open_session
-        self._lock = threading.Lock()
-        self._kept: dict[tuple[str, str], tuple[Session, threading.Lock, float]] = {}
-
-    def take(self, login: str, name: str, *, seconds: float, must_exist: bool) -> tuple[Session, threading.Lock]:
-        """The session, locked; release its lock when done.
-
-        Raises:
-            Failure: it is in use, does not exist though it must, or there are too many.
-        """
-        now = time.monotonic()
-        with self._lock:
-            for key in [key for key, (_, lock, until) in self._kept.items() if until < now and not lock.locked()]:
-                self._kept.pop(key)[0].close()
-            if (login, name) not in self._kept:
-                if must_exist:
-                    raise Failure(372, f"DB::Exception: Session {name} not found. (SESSION_NOT_FOUND)")
-                if len(self._kept) >= MAX_SESSIONS:
-                    raise Failure(TOO_MANY_SIMULTANEOUS_QUERIES, "DB::Exception: too many sessions are open.")
-                self._kept[login, name] = (self._open(login), threading.Lock(), 0)
-            session, lock, _ = self._kept[login, name]
-            if not lock.acquire(blocking=False):
-                raise Failure(SESSION_IS_LOCKED, f"DB::Exception: Session {name} is in use. (SESSION_IS_LOCKED)")
-            self._kept[login, name] = (session, lock, now + min(seconds, MAX_SESSION_SECONDS))
-            return session, lock
-
-    def close(self) -> None:
-        """Close all of them."""
-        with self._lock:
-            for session, _, _ in self._kept.values():
-                session.close()
-            self._kept.clear()
-
-
 class HttpHandler(BaseHTTPRequestHandler):
     """One connection. The four attributes below are set on a subclass by the gateway."""
 
@@ -138,45 +93,50 @@ class HttpHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing about each request."""
 
-    def do_OPTIONS(self) -> None:  # noqa: N802
+    def do_OPTIONS(self) -> None:
         """Browsers ask before they post."""
-        self._send(204, b"", "text/plain; charset=UTF-8")
+        self._begin()
+        self._send(204, b"")
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         """As GET; the body is left out."""
         self._answer()
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """A query that changes nothing."""
         self._answer()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """Any query."""
         self._answer()
 
-    def _answer(self) -> None:
-        self._read_all = self.command != "POST"
+    def _begin(self) -> str:
+        """Forget the request before; the path of this one."""
+        self._login = ""
         self._started = False
         self._gzip = False
         address = urlsplit(self.path)
         self._parameters = dict(parse_qsl(address.query, keep_blank_values=True))
+        self._body = Body(self.rfile, self.headers, present=self.command == "POST", framed=self._flag("decompress"))
+        return address.path
+
+    def _answer(self) -> None:
+        path = self._begin()
         try:
-            if address.path in ("/ping", "/replicas_status") or (
-                self.command != "POST" and address.path == "/" and not self._parameters
-            ):
-                self._send(200, b"Ok.\n", "text/plain; charset=UTF-8")
-                return
-            if address.path not in ("/", "/query"):
-                self._send(404, b"There is no such handle: queries go to /, /ping answers Ok.\n", "text/plain")
-                return
-            self._login = self._authenticate()
-            self._gzip = self._flag("enable_http_compression") and "gzip" in self.headers.get("Accept-Encoding", "")
-            self._query()
+            if path in ("/ping", "/replicas_status") or (path == "/" and self._body.finished and not self._parameters):
+                self._send(200, b"Ok.\n")
+            elif path not in ("/", "/query"):
+                self._send(404, b"There is no such handle: queries go to /, and /ping answers Ok.\n")
+            else:
+                self._login = self._authenticate()
+                self._gzip = self._flag("enable_http_compression") and "gzip" in self.headers.get("Accept-Encoding", "")
+                self._query()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
+        except Failure as error:
+            self._fail(error)
         except Exception as error:
-            if not isinstance(error, Failure):
-                _log.exception("A request of %s failed for a reason of ours.", getattr(self, "_login", "nobody"))
+            _log.exception("A request of %s failed for a reason of ours.", self._login or "nobody")
             self._fail(as_failure(error))
 
     def _flag(self, name: str) -> bool:
@@ -199,62 +159,12 @@ class HttpHandler(BaseHTTPRequestHandler):
             )
         return login
 
-    # The request's body.
-
-    def _raw_body(self) -> Iterator[bytes]:
-        if self.command != "POST":
-            return
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            while True:
-                line = self.rfile.readline(1024)
-                try:
-                    left = int(line.split(b";")[0], 16)
-                except ValueError:
-                    raise ConnectionError("a chunk without its size") from None
-                if left == 0:
-                    while self.rfile.readline(1024).strip():
-                        pass  # trailers
-                    break
-                while left:
-                    piece = self._exactly(min(left, _PIECE))
-                    left -= len(piece)
-                    yield piece
-                self.rfile.readline(16)
-        else:
-            try:
-                left = int(self.headers.get("Content-Length") or 0)
-            except ValueError:
-                raise Failure(BAD_ARGUMENTS, "DB::Exception: Content-Length is not a number.") from None
-            while left > 0:
-                piece = self._exactly(min(left, _PIECE))
-                left -= len(piece)
-                yield piece
-        self._read_all = True
-
-    def _exactly(self, length: int) -> bytes:
-        piece = self.rfile.read(length)
-        if len(piece) < length:
-            raise ConnectionError("the client hung up in the middle of its body")
-        return piece
-
-    def _body(self) -> Iterator[bytes]:
-        pieces = plain_pieces(self._raw_body(), self.headers.get("Content-Encoding", "").lower())
-        if self._flag("decompress"):
-            held = bytearray()
-            for piece in pieces:
-                held += piece
-                if len(held) > MAX_ANSWER:
-                    raise Failure(LIMIT_EXCEEDED, f"DB::Exception: a compressed body may have {MAX_ANSWER} bytes.")
-            yield plain_frames(bytes(held))
-        else:
-            yield from (piece for piece in pieces if piece)
-
     # The query.
 
     def _query(self) -> None:
         if "multipart/form-data" in self.headers.get("Content-Type", ""):
             raise Failure(NOT_IMPLEMENTED, "DB::Exception: external tables over HTTP are not taken. (NOT_IMPLEMENTED)")
-        body = self._body()
+        body = iter(self._body)
         sql, rows = self._parameters.get("query", ""), b""
         head = bytearray()
         for piece in body:
@@ -262,7 +172,7 @@ class HttpHandler(BaseHTTPRequestHandler):
             if len(head) >= _HEAD:
                 break
         if not sql:
-            sql, rows = _statement_and_rows(bytes(head))
+            sql, rows = statement_and_rows(bytes(head))
         elif first_word(sql) == "INSERT":
             rows = bytes(head)
         else:
@@ -294,16 +204,15 @@ class HttpHandler(BaseHTTPRequestHandler):
                 raise Failure(SYNTAX_ERROR, f"DB::Exception: Max query size exceeded ({MAX_STRING}). (SYNTAX_ERROR)")
         return rest.decode("utf-8", "surrogateescape")
 
-    def _session(self) -> _Lease:
+    def _session(self) -> Lease:
         name = self._parameters.get("session_id")
         if not name:
-            return _Lease(self.engine.session(read_only=self._login == "default"), None)
+            return Lease(self.engine.session(read_only=self._login == "default"), None)
         try:
             seconds = float(self._parameters.get("session_timeout", SESSION_SECONDS))
         except ValueError:
             raise Failure(BAD_ARGUMENTS, "DB::Exception: session_timeout is not a number.") from None
-        must_exist = self._flag("session_check")
-        return _Lease(*self.sessions.take(self._login, name, seconds=seconds, must_exist=must_exist))
+        return self.sessions.take(self._login, name, seconds=seconds, must_exist=self._flag("session_check"))
 
     def _prepare(self, session: Session) -> None:
         database = self._parameters.get("database") or self.headers.get("X-ClickHouse-Database")
@@ -314,7 +223,7 @@ class HttpHandler(BaseHTTPRequestHandler):
             if name in _OWN_PARAMETERS or name.startswith("param_"):
                 continue
             if not re.fullmatch(r"\w+", name):
-                raise Failure(115, f"DB::Exception: Unknown setting {name!r}. (UNKNOWN_SETTING)")
+                raise Failure(UNKNOWN_SETTING, f"DB::Exception: Unknown setting {name!r}. (UNKNOWN_SETTING)")
             self.access.check_setting(self._login, name)
             session.set(name, value)
 
@@ -333,7 +242,7 @@ class HttpHandler(BaseHTTPRequestHandler):
                 spool.write(piece)
             rows = spool.insert(session.insert, insert.prefix, insert.data_format)
             summary = {"written_rows": str(rows), "written_bytes": str(spool.size), "result_rows": str(rows)}
-        self._send(200, b"", "text/plain; charset=UTF-8", summary=summary)
+        self._send(200, b"", summary=summary)
 
     def _select(self, session: Session, sql: str) -> None:
         asked = self._parameters.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated"
@@ -352,8 +261,7 @@ class HttpHandler(BaseHTTPRequestHandler):
             text = f"DB::Exception: the answer has over {MAX_ANSWER} bytes: ask for less, or for FORMAT JSONEachRow."
             raise Failure(LIMIT_EXCEEDED, text)
         summary = {"read_rows": str(result.rows_read()), "result_bytes": str(len(content))}
-        self._send(200, self._packed(content), _CONTENT_TYPES.get(data_format, "text/tab-separated-values; charset=UTF-8"),
-                   data_format=data_format, summary=summary)  # fmt: skip
+        self._send(200, self._packed(content), data_format=data_format, summary=summary)
 
     def _stream(self, session: Session, sql: str, data_format: str, mark: Callable[[str], str]) -> None:
         """Send the answer as it is made. The first piece decides between an answer and an error."""
@@ -380,21 +288,22 @@ class HttpHandler(BaseHTTPRequestHandler):
     def _packed(self, content: bytes) -> bytes:
         return frames(content) if content and self._flag("compress") else content
 
-    def _common_headers(self, content_type: str, data_format: str) -> None:
-        self.send_header("Content-Type", content_type)
+    def _common_headers(self, data_format: str) -> None:
+        other = "text/tab-separated-values; charset=UTF-8" if data_format else "text/plain; charset=UTF-8"
+        self.send_header("Content-Type", _CONTENT_TYPES.get(data_format, other))
         self.send_header("X-ClickHouse-Server-Display-Name", self.engine.host_name)
         self.send_header("X-ClickHouse-Timezone", self.engine.timezone)
         self.send_header("X-ClickHouse-Query-Id", self._parameters.get("query_id") or str(uuid.uuid4()))
         if data_format:
             self.send_header("X-ClickHouse-Format", data_format)
-        if not self._read_all:
+        if not self._body.finished:
             self.send_header("Connection", "close")  # the rest of the body would be taken for the next request
             self.close_connection = True
 
     def _start(self, data_format: str) -> None:
         self._started = True
         self.send_response(200)
-        self._common_headers(_CONTENT_TYPES.get(data_format, "text/tab-separated-values; charset=UTF-8"), data_format)
+        self._common_headers(data_format)
         self.send_header("Transfer-Encoding", "chunked")
         if self._gzip:
             self.send_header("Content-Encoding", "gzip")
@@ -412,14 +321,13 @@ class HttpHandler(BaseHTTPRequestHandler):
         self,
         status: int,
         content: bytes,
-        content_type: str,
         *,
         data_format: str = "",
         summary: dict[str, str] | None = None,
     ) -> None:
         packed = gzip(content) if self._gzip and content and status == 200 else content
         self.send_response(status)
-        self._common_headers(content_type, data_format)
+        self._common_headers(data_format)
         if packed is not content:
             self.send_header("Content-Encoding", "gzip")
         if summary is not None:
@@ -442,40 +350,10 @@ class HttpHandler(BaseHTTPRequestHandler):
             self._gzip = False
             self.send_response(_STATUS.get(error.code, 500))
             self.send_header("X-ClickHouse-Exception-Code", str(error.code))
-            self._common_headers("text/plain; charset=UTF-8", "")
+            self._common_headers("")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
         except OSError:
             self.close_connection = True
-
-
-class _Lease:
-    """A session for the time of a request: closed after it, or unlocked when it is a named one."""
-
-    def __init__(self, session: Session, lock: threading.Lock | None) -> None:
-        self._session = session
-        self._lock = lock
-
-    def __enter__(self) -> Session:
-        return self._session
-
-    def __exit__(self, *_: object) -> None:
-        if self._lock is None:
-            self._session.close()
-        else:
-            self._lock.release()
-
-
-def _statement_and_rows(head: bytes) -> tuple[str, bytes]:
-    """A body that begins with a statement: the statement, and the rows of an INSERT behind it."""
-    start = head[:4096].decode("utf-8", "replace")
-    if first_word(start) == "INSERT":
-        found = re.match(rb"(?is)(.*?\bFORMAT\s+\w+)[ \t]*\r?\n", head)
-        if found and not re.search(rb"(?i)\b(VALUES|SELECT)\b", found.group(1)):
-            return found.group(1).decode("utf-8", "surrogateescape"), head[found.end() :]
-        values = re.match(rb"(?is).*?\bVALUES\b", head)
-        if values and not re.search(rb"(?i)\bSELECT\b", values.group()):
-            return values.group().decode("utf-8", "surrogateescape"), head[values.end() :]
-    return head.decode("utf-8", "surrogateescape"), b""

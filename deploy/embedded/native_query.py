@@ -13,14 +13,14 @@ from deploy.embedded.failures import (
     BrokenStream,
     Failure,
 )
-from deploy.embedded.native_block import Column, split, split_arguments, walk
+from deploy.embedded.native_block import split, split_arguments, walk
 from deploy.embedded.protocol import CANCEL, DATA, WITH_WRITE_PROGRESS
 from deploy.embedded.statements import Insert, first_word, unquoted, without_format
 from deploy.embedded.wire import MemorySource, string, varint
 
 if TYPE_CHECKING:
     from deploy.embedded.engine import Session
-    from deploy.embedded.native_server import Channel
+    from deploy.embedded.native_server import Client
 
 _STREAMED = ("SELECT", "WITH", "FROM")
 _ANSWERED = (*_STREAMED, "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK")
@@ -60,8 +60,8 @@ def put_zones_back(block: bytes, zones: list[str | None]) -> bytes:
 class _Answer:
     """The blocks of one result on their way to the client, the first of them announced by its header."""
 
-    def __init__(self, channel: Channel, sql: str, word: str) -> None:
-        self._channel = channel
+    def __init__(self, client: Client, sql: str, word: str) -> None:
+        self._client = client
         self._sql = sql
         self._word = word
         self._zones: list[str | None] | None = None
@@ -73,62 +73,65 @@ class _Answer:
         rows, _ = source.varint_at(at)
         if self.blocks == 0:
             header = self._header(block)
-            self._channel.data(header_block(header))
-        if self._zones is not None:
+            self._client.channel.data(header_block(header))
+        if self._zones is not None and any(self._zones):
             block = put_zones_back(block, self._zones)
-        self._channel.data(block)
+        self._client.channel.data(block)
         self.rows += rows
         self.blocks += 1
         self.size += len(block)
 
     def _header(self, block: bytes) -> Header:
-        columns: tuple[Column, ...] | None
         try:
-            columns = walk(MemorySource(block), 0).columns
-        except BrokenStream:
-            columns = None  # a type whose layout depends on its data: the engine knows
-        ambiguous = columns is None or any(column.type == "DateTime" for column in columns)
-        if ambiguous and self._word in _STREAMED:
-            header = describe(self._channel.side, self._sql)
-            if any(kind.startswith("DateTime('") for _, kind in header) and columns is not None:
-                self._zones = [kind if kind.startswith("DateTime('") else None for _, kind in header]
+            header = [(column.name, column.type) for column in walk(MemorySource(block), 0).columns]
+        except BrokenStream:  # a type whose layout depends on its data: the engine knows
+            return describe(self._client.side, self._sql)
+        if self._word not in _STREAMED or not any(kind == "DateTime" for _, kind in header):
             return header
-        return [(column.name, column.type) for column in columns or ()]
+        try:
+            described = describe(self._client.side, self._sql)
+        except Failure:
+            return header  # a table sent along with the query is not there for another session: UTC must do
+        kinds = [
+            zoned if plain == "DateTime" else plain for (_, plain), (_, zoned) in zip(header, described, strict=True)
+        ]
+        self._zones = [kind if kind.startswith("DateTime('") else None for kind in kinds]
+        return [(name, kind) for (name, _), kind in zip(header, kinds, strict=True)]
 
 
-def answer_statement(channel: Channel, sql: str) -> None:
+def answer_statement(client: Client, sql: str) -> None:
     """Execute a statement that carries no rows, and send what it answers."""
     sql = without_format(sql)
     word = first_word(sql)
-    answer = _Answer(channel, sql, word)
+    answer = _Answer(client, sql, word)
     read_rows = read_size = 0
-    with channel.engine.watched(channel.socket) as watched:
+    with client.engine.watched(client.channel.socket) as watched:
         marked = sql if word in _UNTAGGED else watched.mark(sql)
         try:
             if word in _STREAMED:
-                for piece in channel.session.stream(marked, "Native"):
+                for piece in client.session.stream(marked, "Native"):
                     read_rows += piece.storage_rows_read()
                     read_size += piece.storage_bytes_read()
                     answer.send(piece.bytes())
                     if watched.cancelled:
                         break
             else:
-                content = channel.session.run(marked, "Native").bytes()
+                content = client.session.run(marked, "Native").bytes()
                 if word == "USE":
-                    channel.session.database = channel.session.text("SELECT currentDatabase()").rstrip("\n")
+                    client.session.database = client.session.text("SELECT currentDatabase()").rstrip("\n")
                 for block in split(content) if content else ():
                     answer.send(block)
         except Failure:
             if not watched.cancelled:
                 raise
     if word in _ANSWERED and not answer.blocks and not watched.cancelled:
-        header = describe(channel.session, sql) if word in _STREAMED else _header_of(channel.session, sql)
+        header = describe(client.session, sql) if word in _STREAMED else _header_of(client.session, sql)
         if header:
-            channel.data(header_block(header))
+            client.channel.data(header_block(header))
     if word in _ANSWERED:
-        channel.progress(read_rows or answer.rows, read_size or answer.size)
-        channel.profile(answer.rows, answer.blocks, answer.size)
-    channel.end()
+        client.channel.progress(read_rows or answer.rows, read_size or answer.size)
+        client.channel.profile(answer.rows, answer.blocks, answer.size)
+    client.channel.end()
 
 
 def _header_of(session: Session, sql: str) -> Header:
@@ -137,24 +140,24 @@ def _header_of(session: Session, sql: str) -> Header:
     return [(column["name"], column["type"]) for column in json.loads(answer)["meta"]] if answer else []
 
 
-def answer_insert(channel: Channel, insert: Insert, inline: str) -> None:
+def answer_insert(client: Client, insert: Insert, inline: str) -> None:
     """Take the rows of an insert, which stand in the statement or come in Data packets, and write them in one go."""
-    with channel.spool() as spool:
+    with client.spool() as spool:
         if inline.strip().strip(";"):
             spool.write(inline.encode("utf-8", "surrogateescape"))
-            rows = spool.insert(channel.session.insert, insert.prefix, insert.data_format)
+            rows = spool.insert(client.session.insert, insert.prefix, insert.data_format)
         else:
-            channel.data(header_block(_columns_of(channel.session, insert)))
-            channel.flush()
+            client.channel.data(header_block(_columns_of(client.session, insert)))
+            client.channel.flush()
             refused: Failure | None = None
             while True:
-                if (packet := channel.next_packet()) == CANCEL:
-                    channel.end()
+                if (packet := client.channel.next_packet()) == CANCEL:
+                    client.channel.end()
                     return
                 if packet != DATA:
                     text = f"DB::NetException: Unexpected packet {packet} where rows are expected."
                     raise BrokenStream(UNEXPECTED_PACKET_FROM_CLIENT, text)
-                _, block, content = channel.read_data()
+                _, block, content = client.channel.read_data()
                 with content:
                     if not block.columns:
                         break
@@ -165,10 +168,10 @@ def answer_insert(channel: Channel, insert: Insert, inline: str) -> None:
                         refused = error  # said once the client has sent everything, when it listens
             if refused is not None:
                 raise refused
-            rows = spool.insert(channel.session.insert, insert.prefix, "Native")
-        if channel.revision >= WITH_WRITE_PROGRESS:  # an older client expects no Progress after an insert
-            channel.progress(written_rows=rows, written_size=spool.size)
-    channel.end()
+            rows = spool.insert(client.session.insert, insert.prefix, "Native")
+        if client.channel.revision >= WITH_WRITE_PROGRESS:  # an older client expects no Progress after an insert
+            client.channel.progress(written_rows=rows, written_size=spool.size)
+    client.channel.end()
 
 
 def _columns_of(session: Session, insert: Insert) -> Header:

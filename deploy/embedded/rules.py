@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SYSTEM_TABLES = frozenset(
-    """
-    aggregate_function_combinators build_options collations columns contributors data_type_families databases
-    dictionaries disks engines formats functions keywords licenses macros numbers numbers_mt one settings
-    settings_changes settings_profiles table_engines table_functions tables time_zones zeros
-    """.split()
-)
+SYSTEM_TABLES = frozenset({
+    "aggregate_function_combinators", "build_options", "collations", "columns", "contributors",
+    "data_type_families", "databases", "dictionaries", "disks", "engines", "formats", "functions", "keywords",
+    "licenses", "macros", "numbers", "numbers_mt", "one", "settings", "settings_changes", "settings_profiles",
+    "table_engines", "table_functions", "tables", "time_zones", "zeros",
+})  # fmt: skip
 """What clients and BI tools read while they connect and complete names. None of them holds rows of a table, a text of a
 query or a file's content."""
 
@@ -33,10 +32,11 @@ DANGEROUS_FUNCTIONS = re.compile(
 """Functions and table functions that read files, run programs or call services; the engine's grants stop most, not all
 (`SELECT file('/etc/passwd')` passes them)."""
 
-REFUSED_ENGINES = re.compile(
-    r"kafka|nats|rabbitmq|filelog|s3queue|azurequeue|executable(pool)?|python|arrowstream|file|url|hive|.*cluster"
+ENGINES = re.compile(
+    r".*mergetree|memory|null|log|tinylog|stripelog|set|join|buffer|merge|dictionary|generaterandom|atomic"
 )
-"""`ENGINE = Kafka` makes the data folder impossible to open again; the others read the machine or the network."""
+"""Engines of tables and databases that may be created. `Kafka` would make the data folder impossible to open again; the
+others that are left out read the machine or the network."""
 
 SHOW_FORMS = (
     ["SHOW", "TABLES"],
@@ -72,7 +72,7 @@ _READER_SETTINGS = re.compile(
     r"|network_compression_method|network_zstd_compression_level|compress|strings_as_bytes|use_numpy|interactive_delay"
     r"|priority|low_cardinality_allow_in_native_format|empty_result_for_aggregation_by_empty_set"
 )
-"""Settings that change how an answer is made, bounded or written. Everything else is refused, because a setting can hold
+"""Settings that change how an answer is made, bounded or written. Everything else is refused: a setting can hold
 a filter that reads another table, a language, or a file (`additional_table_filters`, `dialect`, `format_schema`)."""
 
 
@@ -97,7 +97,7 @@ def _reader_tables(database: str, table: str) -> bool:
 
 
 def _writer_tables(database: str, table: str) -> bool:
-    return database in ("ent", "bi", "system", "information_schema", "INFORMATION_SCHEMA", "default")
+    return database in ("ent", "bi", "system", "information_schema", "INFORMATION_SCHEMA")
 
 
 _INFORMATION = {"information_schema", "INFORMATION_SCHEMA"}

@@ -10,14 +10,15 @@ from clickhouse_driver import Client
 from deploy.embedded.logins import LoginName
 from tests.support.gateway import GatewayHandle, running_gateway
 
-SCHEMA = """
-CREATE DATABASE IF NOT EXISTS ent
-CREATE DATABASE IF NOT EXISTS bi
-CREATE TABLE ent.hits (day Date, cell UInt64, name LowCardinality(String), ids Array(UInt64)) ENGINE = MergeTree PARTITION BY day ORDER BY cell
-CREATE VIEW bi.by_name AS SELECT name, sum(length(ids)) AS hits FROM ent.hits GROUP BY name
-CREATE VIEW bi.above AS SELECT name, hits FROM bi.by_name WHERE hits > {least:UInt64}
-INSERT INTO ent.hits VALUES ('2026-09-01', 1, 'COURRIER', [11, 12, 13]), ('2026-09-01', 2, 'VISIO', [14])
-""".strip().splitlines()
+SCHEMA = (
+    "CREATE DATABASE IF NOT EXISTS ent",
+    "CREATE DATABASE IF NOT EXISTS bi",
+    "CREATE TABLE ent.hits (day Date, cell UInt64, name String, ids Array(UInt64)) ENGINE = MergeTree"
+    " PARTITION BY day ORDER BY cell",
+    "CREATE VIEW bi.by_name AS SELECT name, sum(length(ids)) AS hits FROM ent.hits GROUP BY name",
+    "CREATE VIEW bi.above AS SELECT name, hits FROM bi.by_name WHERE hits > {least:UInt64}",
+    "INSERT INTO ent.hits VALUES ('2026-09-01', 1, 'COURRIER', [11, 12, 13]), ('2026-09-01', 2, 'VISIO', [14])",
+)
 
 
 @pytest.fixture(scope="session")
