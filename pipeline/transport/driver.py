@@ -90,6 +90,9 @@ def app_settings(kafka: Sequence[str], session_timeout: float) -> dict[str, Any]
         "producer_request_timeout": 120.0,
         "producer_linger": 0.02,
         "topic_disable_leader": True,
+        # Without tables, this makes Faust use aiokafka's round robin: its own assignor gives three workers of four
+        # partitions 2, 2 and none. (It also means that no worker is the leader: `on_leader` timers never run.)
+        "table_standby_replicas": 0,
         "TableManager": QuickTableManager,
         "web_enabled": False,
         "worker_redirect_stdouts": False,

@@ -80,9 +80,10 @@ def start(tmp_path: Path) -> Iterator[StartWorker]:
     """Start workers: `start(broker, topic_and_group, *options)`; what still runs afterwards is killed."""
     workers: list[Worker] = []
 
-    def start_worker(broker: Broker, name: str, *options: str) -> Worker:
+    def start_worker(broker: Broker, name: str, *options: str, address: str = "") -> Worker:
         session = ("--session", f"{broker.session_timeout:g}")
-        worker = Worker(tmp_path, f"worker-{len(workers)}", broker.address, name, name, *session, *options)
+        address = address or broker.address
+        worker = Worker(tmp_path, f"worker-{len(workers)}", address, name, name, *session, *options)
         workers.append(worker)
         return worker
 

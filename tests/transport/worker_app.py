@@ -2,15 +2,13 @@
 
     python -m tests.transport.worker_app ADDRESS GROUP TOPIC OUT [--session S] [--hold S] [--flush MODE] …
 
-Every acked batch is one line of JSON in OUT, written before the ack: what a second life of the worker reads again
-shows as a second line.
+Every batch it makes durable is one line of JSON in OUT, with whether its ack was accepted.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import json
 import os
 import time
@@ -20,30 +18,29 @@ from typing import Any, TextIO
 import faust
 
 from pipeline.transport import BatchSchema, app_settings, install, lags
-
-
-def encoded(value: bytes | None) -> str | None:
-    """A value that fits in JSON: text when it is short ASCII, else its length and a mark."""
-    if value is None or (len(value) <= 64 and value.isascii()):
-        return None if value is None else value.decode()
-    return f"{len(value)}:{base64.b64encode(value[:12]).decode()}"
+from tests.transport.workers import encoded
 
 
 class Sink:
-    """Makes batches "durable" (a line in a file) and acks them, in order."""
+    """Makes batches "durable" (a line in a file) and acks them, in order; breaks where it is told to."""
 
-    def __init__(self, out: TextIO, fail_after: int, hang_after: int) -> None:
+    def __init__(self, out: TextIO, options: argparse.Namespace) -> None:
         self.out = out
         self.pending: list[Any] = []
         self.written = 0
-        self.fail_after = fail_after
-        self.hang_after = hang_after
+        self.fail_after: int = options.fail_after
+        self.hang_after: int = options.hang_after
+        self.hang: float = options.hang
+        self.hangs_until = 0.0
 
     async def flush(self) -> None:
         """Write and ack what is pending."""
         if self.pending and 0 <= self.hang_after <= self.written:
+            self.hang_after = -1
+            self.hangs_until = time.monotonic() + self.hang
             self.note({"hangs": True})
-            await asyncio.sleep(3600)
+        while time.monotonic() < self.hangs_until:
+            await asyncio.sleep(0.05)
         if self.pending and 0 <= self.fail_after <= self.written:
             self.note({"fails": True})
             raise RuntimeError("the sink is broken")
@@ -51,14 +48,13 @@ class Sink:
             event = self.pending.pop(0)
             batch = event.value
             offsets = [batch.offset(index) for index in range(len(batch.values))]
-            self.note(
-                {
-                    "tp": [batch.tp.topic, batch.tp.partition], "first": batch.first, "next": batch.next,
-                    "offsets": offsets, "values": [encoded(value) for value in batch.values],
-                    "timestamps": batch.timestamps, "highwater": batch.highwater,
-                }
-            )  # fmt: skip
-            event.ack()
+            line = {
+                "tp": [batch.tp.topic, batch.tp.partition], "first": batch.first, "next": batch.next,
+                "offsets": offsets, "values": [encoded(value) for value in batch.values],
+                "timestamps": batch.timestamps, "highwater": batch.highwater,
+            }  # fmt: skip
+            # Nothing is awaited between the ack and the line, so no commit can come between them.
+            self.note(line | {"acked": event.ack()})
             self.written += len(offsets)
 
     def note(self, line: dict[str, Any]) -> None:
@@ -69,9 +65,9 @@ class Sink:
 
 def create(options: argparse.Namespace) -> faust.App:
     """The app under test."""
-    app = faust.App(options.group, **app_settings([options.address], options.session))
+    app = faust.App(options.group, **app_settings(options.address.split(","), options.session))
     out = Path(options.out).open("a")  # noqa: SIM115 - as long as the process lives
-    sink = Sink(out, options.fail_after, options.hang_after)
+    sink = Sink(out, options)
     install(app, flush=sink.flush, flush_timeout=options.flush_timeout)
     topic = app.topic(options.topic, schema=BatchSchema())
 
@@ -110,6 +106,7 @@ def main() -> None:
     parser.add_argument("--hold", type=float, default=0.0, help="seconds spent on each batch")
     parser.add_argument("--fail-after", type=int, default=-1, help="the sink fails once it wrote this many records")
     parser.add_argument("--hang-after", type=int, default=-1, help="the sink hangs once it wrote this many records")
+    parser.add_argument("--hang", type=float, default=3600.0, help="seconds it hangs, once")
     parser.add_argument("--flush-timeout", type=float, default=2.0)
     options = parser.parse_args()
     faust.Worker(create(options), loglevel="INFO", redirect_stdouts=False).execute_from_commandline()

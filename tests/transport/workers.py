@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -15,6 +16,13 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 """Seconds a condition may take; the machine may be busy with other things."""
+
+
+def encoded(value: bytes | None) -> str | None:
+    """A value that fits in JSON: text when it is short ASCII, else its length and a mark."""
+    if value is None or (len(value) <= 64 and value.isascii()):
+        return None if value is None else value.decode()
+    return f"{len(value)}:{base64.b64encode(value[:12]).decode()}"
 
 
 class Worker:
@@ -32,6 +40,7 @@ class Worker:
                 command, cwd=self.folder, env=environment, stdout=log, stderr=subprocess.STDOUT
             )
         self.started_at = time.time()
+        self.proc = Path("/proc") / str(self.process.pid)
 
     def lines(self) -> list[dict[str, Any]]:
         """Everything the worker noted so far; a last line that is still being written is left out."""

@@ -1,0 +1,118 @@
+"""What producers send is what agents receive, on either broker: once, in order, with its timestamps."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.support.brokers import Broker
+from tests.transport.conftest import StartWorker, committed, make_topic
+from tests.transport.producing import MIB, produce
+from tests.transport.workers import encoded
+
+CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
+NOW = 1_790_000_000_000
+
+
+def test_every_codec_tombstones_headers_and_huge_records_arrive_once_in_order(
+    broker: Broker, name: str, start: StartWorker
+) -> None:
+    make_topic(broker, name, partitions=2)
+    sent: dict[int, list[bytes | None]] = {0: [], 1: []}
+    stamps: dict[int, list[int]] = {0: [], 1: []}
+    for codec in CODECS:
+        for partition in (0, 1):
+            values: list[bytes | None] = [f"{codec}-{i}".encode() for i in range(300)]
+            values[7], values[8] = None, b""
+            # Out of order on purpose: each record has its own timestamp, not its batch's.
+            times = [NOW + (i * 7919) % 1000 for i in range(300)]
+            produce(
+                broker, name, values, partition, compression=codec, timestamps=times, headers=[("trace", b"\x00\xff")]
+            )
+            sent[partition] += values
+            stamps[partition] += times
+    huge = b"\xe9" * (MIB - 2000)
+    produce(broker, name, [huge], timestamps=[NOW])
+    sent[0].append(huge)
+    stamps[0].append(NOW)
+
+    worker = start(broker, name)
+    worker.wait_until(lambda w: w.records() >= 3001, "all records")
+    time.sleep(0.3)
+    assert worker.stop() == 0
+
+    for partition in (0, 1):
+        assert worker.values(partition) == [encoded(value) for value in sent[partition]]
+        got = [t for batch in worker.batches() if batch["tp"][1] == partition for t in batch["timestamps"]]
+        assert got == stamps[partition]
+        offsets = [o for batch in worker.batches() if batch["tp"][1] == partition for o in batch["offsets"]]
+        assert offsets == list(range(len(sent[partition])))
+    assert all(batch["acked"] for batch in worker.batches())
+    assert committed(broker, name) == {0: 1501, 1: 1500}
+    assert list(worker.folder.iterdir()) == []  # Faust left nothing in the current folder
+
+
+def test_a_worker_is_ready_within_three_seconds_and_again_after_a_stop(
+    broker: Broker, name: str, start: StartWorker
+) -> None:
+    make_topic(broker, name, partitions=2)
+    seconds = []
+    for _ in range(2):  # the second: another busy process may have had the machine
+        worker = start(broker, name)
+        worker.wait_until(lambda w: w.ready(), "ready")
+        seconds.append(worker.ready()[0]["at"] - worker.started_at)
+        assert worker.ready()[0]["ready"] == [[name, 0], [name, 1]]
+        assert worker.stop() == 0
+    assert min(seconds) < 3.0, seconds
+
+
+def test_nothing_is_committed_beyond_what_was_acked_and_the_lag_is_what_is_not(
+    broker: Broker, name: str, start: StartWorker
+) -> None:
+    make_topic(broker, name, partitions=2)
+    first = [b"%d" % i for i in range(100)]
+    produce(broker, name, first, 0)
+    worker = start(broker, name, "--hang-after", "100")
+    worker.wait_until(lambda w: w.records() == 100, "the first hundred")
+    produce(broker, name, [b"%d" % i for i in range(100, 400)], 0)
+    produce(broker, name, first, 1)
+    worker.wait_until(lambda w: w.lags() == {f"{name}/0": 300, f"{name}/1": 100}, "the lag of what is not acked")
+    worker.wait_until(lambda w: committed(broker, name) == {0: 100}, "the commit of what is acked")
+    time.sleep(1.2)  # a commit interval
+    assert committed(broker, name) == {0: 100}
+    worker.kill()
+
+    successor = start(broker, name)
+    successor.wait_until(lambda w: w.records() >= 400, "what was not acked")
+    successor.wait_until(lambda w: w.lags() == {f"{name}/0": 0, f"{name}/1": 0}, "no lag")
+    assert successor.values(0) == [str(i) for i in range(100, 400)]
+    assert successor.values(1) == [str(i) for i in range(100)]
+    assert successor.stop() == 0
+    assert committed(broker, name) == {0: 400, 1: 100}
+
+
+def test_memory_is_bounded_whatever_a_fetch_expands_to(broker: Broker, name: str, start: StartWorker) -> None:
+    make_topic(broker, name)
+    # 20 broker batches of 32 MiB each, of which one fetch response of 1 MiB could hold them all.
+    block = [b"x" * 8000] * (32 * MIB // 8000)
+    for _ in range(20):
+        produce(broker, name, block, compression="zstd", batch_bytes=40 * MIB)
+    worker = start(broker, name, "--every", "0.01")
+    worker.wait_until(lambda w: w.records() >= 20 * len(block), "all records", patience=60)
+    status = (worker.proc / "status").read_text()
+    peak_kib = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    assert worker.stop() == 0
+    assert max(len(batch["values"]) * 8000 for batch in worker.batches()) <= 17 * MIB
+    assert peak_kib < 450 * 1024, f"{peak_kib // 1024} MiB"
+
+
+@pytest.mark.parametrize("dead", ["127.0.0.1:1"])
+def test_several_bootstrap_servers_of_which_one_does_not_answer(
+    embedded: Broker, name: str, start: StartWorker, dead: str
+) -> None:
+    make_topic(embedded, name)
+    produce(embedded, name, [b"a", b"b"])
+    worker = start(embedded, name, address=f"{dead},{embedded.address}")
+    worker.wait_until(lambda w: w.values(0) == ["a", "b"], "both records")
+    assert worker.stop() == 0
