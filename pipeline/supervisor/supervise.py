@@ -32,9 +32,14 @@ class Supervisor:
         self._pause: dict[str, float] = {}
         self._again_at: dict[str, float] = {}
         self._started_at: dict[str, float] = {}
+        self._then: dict[Child, Child] = {}
 
     def run(
-        self, child: Child, prepare: Callable[[], None] | None = None, restarts_with_it: tuple[str, ...] = ()
+        self,
+        child: Child,
+        prepare: Callable[[], None] | None = None,
+        restarts_with_it: tuple[str, ...] = (),
+        then: Child | None = None,
     ) -> None:
         """Start a part and wait until it serves.
 
@@ -42,6 +47,7 @@ class Supervisor:
             child: the part.
             prepare: called each time it serves (topics of a broker whose log was in memory, a schema).
             restarts_with_it: names of parts that must start afresh when this one had to.
+            then: started when this one has ended well, in its place.
 
         Raises:
             UserError: it cannot be started.
@@ -50,6 +56,8 @@ class Supervisor:
         if prepare is not None:
             self._prepare[child.name] = prepare
         self._afresh[child.name] = restarts_with_it
+        if then is not None:
+            self._then[child] = then
         self._start(child)
 
     def _start(self, child: Child) -> None:
@@ -71,8 +79,11 @@ class Supervisor:
             if status is None:
                 continue
             if status == 0 and child.name == "simulate":
-                self._say("simulate has sent all its traffic")
                 self._children.remove(child)
+                if child in self._then:
+                    self.run(self._then.pop(child))
+                else:
+                    self._say("simulate has sent all its traffic")
             else:
                 self._schedule(
                     child, f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"

@@ -1,0 +1,28 @@
+"""`python -m tests.bench [worker|freshness|store] …`: all of them without a name, one after another."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+BENCHES = {
+    "worker": "tests.bench.bench_worker",
+    "freshness": "tests.bench.bench_freshness",
+    "store": "tests.bench.bench_store",
+}
+
+
+def main() -> None:
+    """Run what the command line names; options go to that one."""
+    arguments = sys.argv[1:]
+    names = [arguments.pop(0)] if arguments and arguments[0] in BENCHES else list(BENCHES)
+    if arguments and len(names) > 1:
+        sys.exit(f"name one of {', '.join(BENCHES)} before its options")
+    for name in names:
+        print(f"== {name}", flush=True)
+        sys.argv = [name, *arguments]
+        runpy.run_module(BENCHES[name], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
