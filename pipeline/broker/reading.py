@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ def open_reader(bootstrap: Sequence[str], group: str | None = None, fetch_bytes:
         UserError: no broker answers, or it stops answering.
     """
     addresses = ", ".join(bootstrap)
+    check_reachable(bootstrap)
     try:
         consumer = KafkaConsumer(
             bootstrap_servers=list(bootstrap),
@@ -59,6 +61,24 @@ def open_reader(bootstrap: Sequence[str], group: str | None = None, fetch_bytes:
         raise UserError(f"Kafka at {addresses} stopped answering ({type(error).__name__}: {error}).") from error
     finally:
         consumer.close(autocommit=False)
+
+
+def check_reachable(bootstrap: Sequence[str]) -> None:
+    """See whether anything listens at one of the addresses.
+
+    kafka-python goes on trying for the whole of its time-out where nothing listens, and leaves its sockets open then.
+
+    Raises:
+        UserError: nothing does.
+    """
+    for address in bootstrap:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+        except OSError:
+            continue
+        return
+    raise no_broker(", ".join(bootstrap))
 
 
 def no_broker(addresses: str) -> UserError:

@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from pipeline.broker.reading import CONNECT_SECONDS, no_broker
+from pipeline.broker.reading import CONNECT_SECONDS, check_reachable, no_broker
 from pipeline.errors import UserError
 from pipeline.settings import Settings
 from pipeline.topics import ALERTS, REJECTS, VISITS
@@ -74,6 +74,7 @@ def open_admin(settings: Settings) -> Iterator[Any]:
         UserError: no broker answers, or it stops answering.
     """
     addresses = ", ".join(settings.kafka)
+    check_reachable(settings.kafka)
     try:
         admin = KafkaAdminClient(
             bootstrap_servers=list(settings.kafka),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,9 @@ from pipeline.errors import StoreRefused, StoreUnavailable, UserError
 from pipeline.servers import Role, store_url
 from pipeline.settings import Settings
 from pipeline.store.client import Store
+
+# Without a handler of its own, the driver's tracebacks would stand on stderr beside the one sentence.
+logging.getLogger("clickhouse_driver").addHandler(logging.NullHandler())
 
 QUERY_SECONDS = 60.0
 _NOT_MIGRATED = (46, 60, 81)
