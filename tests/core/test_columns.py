@@ -111,6 +111,12 @@ def test_one_absurd_timestamp_does_not_touch_the_events_beside_it() -> None:
     assert len(counted) == 2
 
 
+def test_an_event_after_the_last_second_of_the_store_is_from_future_and_never_wraps_into_the_past() -> None:
+    last_ms = (2**32 - 1) * 1000  # 2106-02-07T06:28:15Z
+    assert reason(value(event_time=last_ms), stamp_ms=last_ms) is None
+    assert reason(value(event_time=last_ms + 1000), stamp_ms=last_ms + 1000) == "from_future"
+
+
 def test_a_bad_uai_comes_before_a_bad_time_and_a_bad_time_before_the_ages() -> None:
     assert reason(value(uai="0750001A", event_time="?")) == "bad_uai"
     assert reason(value(uai="0750001A", event_time=0)) == "bad_uai"
