@@ -105,7 +105,7 @@ class Publisher:
         except kafka_errors.KafkaError:
             self._partitions = []
         if not self._partitions:
-            self._producer.close(timeout=1)
+            self._close()
             raise UserError(f"Kafka at {self._addresses} has no topic {self._topic}: run `instant-t migrate` first.")
         return self
 
@@ -116,7 +116,7 @@ class Publisher:
             if error is None:
                 self.flush()
         finally:
-            self._producer.close(timeout=1)
+            self._close()
 
     def send(self, value: bytes, key: bytes | None = None) -> None:
         """Send one record; returns before it is acknowledged, and waits when 16 MiB of values are in flight.
@@ -154,6 +154,15 @@ class Publisher:
     def hurry(self) -> None:
         """From now on wait 5 seconds in all, at most, for the broker; safe to call from a signal handler."""
         self._patience_ends = time.monotonic() + HURRY_SECONDS
+
+    def _close(self) -> None:
+        try:
+            self._producer.close(timeout=1)
+        except kafka_errors.KafkaError:
+            # What could not be sent is reported by `flush`, or given up with the error that ends the context. But
+            # kafka-python 3.0.12 then leaves its thread behind, which would go on trying.
+            self._producer._sender.force_close()
+            self._producer._sender.join(1)
 
     def _close_group(self) -> None:
         if self._group:

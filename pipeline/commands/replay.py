@@ -25,7 +25,7 @@ _STEP_LINES = 1_000
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def replay(files: tuple[str, ...]) -> None:
-    r"""Publish files of newline-delimited JSON to the input topic, each line as it is.
+    """Publish files of newline-delimited JSON to the input topic, each line as it is.
 
     Plain files, .gz files, and - for standard input. Blank lines are skipped. Lines that are no good events are sent
     too: the pipeline judges them, and keeps them with its rejects. The same file may be replayed: an event with an
@@ -35,7 +35,7 @@ def replay(files: tuple[str, ...]) -> None:
     instant-t replay matin.ndjson
     instant-t replay 2026-09-01.ndjson.gz 2026-09-02.ndjson.gz
     zcat archive.gz | grep 0750001 | instant-t replay -
-    """
+    """  # noqa: D301 - click wants the character
     _check_all(files)
     config = settings.load()
     with Publisher(config.kafka, topics.VISITS) as publisher:

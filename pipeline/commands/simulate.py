@@ -46,7 +46,7 @@ def simulate(
     seed: int,
     out: str,
 ) -> None:
-    r"""Realistic traffic of French school portals, as on the morning of the rentrée.
+    """Realistic traffic of French school portals, as on the morning of the rentrée.
 
     To Kafka it is paced, starts now, and goes on until it is stopped, or for --duration. Above --speed 1 it starts
     earlier, so that its last event is of now. To a file (compressed where the name ends in .gz) or to - it is
@@ -58,7 +58,7 @@ def simulate(
     instant-t simulate --rate 20000 --speed 10 --duration 3600
     instant-t simulate --rate 500 --duration 60 --out - | head -3
     instant-t simulate --duration 900 --seed 7 --out matin.ndjson.gz
-    """
+    """  # noqa: D301 - click wants the character
     if not (0 < speed <= 1_000_000):
         raise UserError(f"A speed of {speed:g} cannot be kept: give simulated seconds a second, over 0.")
     played = scenario(name)
