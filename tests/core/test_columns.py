@@ -117,6 +117,12 @@ def test_an_event_after_the_last_second_of_the_store_is_from_future_and_never_wr
     assert reason(value(event_time=last_ms + 1000), stamp_ms=last_ms + 1000) == "from_future"
 
 
+def test_a_usual_event_of_16_384_bytes_is_counted_and_one_byte_more_is_too_large() -> None:
+    assert reason(value().ljust(16_384)) is None
+    assert reason(value().ljust(16_385)) == "too_large"
+    assert reason(value(uai="x").ljust(16_385)) == "too_large"
+
+
 def test_a_bad_uai_comes_before_a_bad_time_and_a_bad_time_before_the_ages() -> None:
     assert reason(value(uai="0750001A", event_time="?")) == "bad_uai"
     assert reason(value(uai="0750001A", event_time=0)) == "bad_uai"
@@ -141,6 +147,12 @@ def test_rejects_come_in_the_order_of_the_records_with_their_places(usual: bool)
     expected = [(0, "bad_uai"), (2, "too_old"), (3, "bad_time")] + ([] if usual else [(5, "not_json")])
     assert [(at, str(rejected.reason)) for at, rejected in rejects] == expected
     assert len(counted) == 2
+
+
+def test_each_event_is_measured_by_the_timestamp_of_its_own_record_also_beside_bad_ones() -> None:
+    long_ago = NOW_MS - MAX_AGE_MS
+    rejects = columns().add([None, value(), value()], [long_ago, NOW_MS, long_ago], NOW_MS)
+    assert [(at, str(rejected.reason)) for at, rejected in rejects] == [(0, "not_json"), (2, "from_future")]
 
 
 def test_every_error_is_a_sentence_for_the_person_who_mends_the_producer() -> None:

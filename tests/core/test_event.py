@@ -219,7 +219,7 @@ def test_a_part_that_is_not_utf_8_or_not_json_spoils_the_whole(field: bytes, bad
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-@pytest.mark.parametrize("before", ["", '"escaped":"\\u0041",'])
+@pytest.mark.parametrize("before", ["", '"escaped":"\\u0041",', '"shallow":[[],[{}]],"text":"[{",'])
 def test_an_ignored_field_may_be_nested_to_512_levels_with_the_object_itself(
     opening: str, closing: str, before: str
 ) -> None:

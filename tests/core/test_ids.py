@@ -35,6 +35,26 @@ def test_every_length_is_hashed_alike_alone_and_beside_others(length: int) -> No
     assert hash_column([text, cut, "é"])[1] == expected
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["ab", "a", "abc"],
+        ["abcd", "abc", "abcde", "abcd"],
+        ["a\0b", "abc"],
+        ["abc", "a", "b\0c", "abc"],
+        ["a", "\0", "a"],
+        ["ab", "é"],
+        ["é", "ab", "a", "abc"],
+        ["aé", "a", "éa", "éé"],
+        ["é", "é", "é"],
+        ["", "a"],
+        ["", ""],
+    ],
+)
+def test_a_column_whose_lengths_only_add_up_as_equal_ones_would_is_no_trap(column: list[str]) -> None:
+    assert hash_column(column).tolist() == [hash_text(text) for text in column]
+
+
 GOLDEN = {
     "a": 11073659832390853537,
     "A": 3074704347063319114,
