@@ -6,6 +6,7 @@ Every failure leaves as one of two exceptions, each an action: `StoreUnavailable
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -51,6 +52,9 @@ _BROKEN_CONNECTION = (
     driver.UnexpectedPacketFromServerError, driver.UnknownPacketFromServerError,
 )  # fmt: skip
 """Network, time-outs, a reply that makes no sense: the connection is of no more use, the rows still are."""
+
+# It logs a traceback for every connection refused; our exceptions say it in a sentence.
+logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
 
 _BLOCK_INFO_REVISION = 51_903
 _BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"  # is_overflows = 0, bucket_num = -1, end

@@ -1,0 +1,63 @@
+"""Whatever happens to a store, every view shows what was sent, once; and the checks notice when it does not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.store import migrate
+from pipeline.store.client import Store
+from tests.store.history import History
+from tests.support.gateway import GatewayHandle
+
+Migrate = Callable[..., Store]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_view_shows_what_was_sent_whatever_happened(gateway: GatewayHandle, migrated: Migrate, seed: int) -> None:
+    admin = migrated()
+    history = History(gateway.url("writer"), seed, datetime.now(UTC))
+    history.run(admin, steps=4)
+    history.close()
+    assert history.checks > 35
+    assert history.differences == []
+
+
+MUTANTS = {
+    "cells are read without FINAL": ("ent.cells FINAL", "ent.cells"),
+    "the last sealed row wins, not the one with the most hits": ("ReplacingMergeTree(hits)", "ReplacingMergeTree"),
+    "a sealed span is never dirty again": (
+        "max(touched) >= max(sealed) AS dirty",
+        "max(sealed) = toDateTime64(0, 6, 'UTC') AS dirty",
+    ),
+    "tens are read though a minute of theirs is dirty": (
+        "groupUniqArrayIf(toStartOfTenMinutes(start), tier = 'minute' AND stale)",
+        "groupUniqArrayIf(toStartOfTenMinutes(start), tier = 'minute' AND stale AND 0)",
+    ),
+    "cells of a closed day are read": ("toDate(start) NOT IN (SELECT day FROM ent.closed) AS open", "1 AS open"),
+    "a seal is dated after the cells were read": (
+        "fromUnixTimestamp64Micro(toInt64(%(clock)s), 'UTC')",
+        "now64(6, 'UTC')",
+    ),
+}
+"""What is done wrong: (text of a statement, what stands there instead)."""
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_the_oracle_notices_that(gateway: GatewayHandle, migrated: Migrate, mutant: str) -> None:
+    right, wrong = MUTANTS[mutant]
+    changed = [
+        dataclasses.replace(m, statements=tuple(s.replace(right, wrong) for s in m.statements))
+        for m in migrate.shipped()
+    ]
+    for seed in range(1, 4):
+        admin = migrated(changed)
+        history = History(gateway.url("writer"), seed, datetime.now(UTC), lambda sql: sql.replace(right, wrong))
+        history.run(admin, steps=3, until_wrong=True)
+        history.close()
+        if history.differences:
+            return
+    pytest.fail(f"nobody notices that {mutant}")
