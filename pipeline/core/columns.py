@@ -31,6 +31,7 @@ FUTURE_US = 5 * 60 * 1_000_000
 LATE_US = 60 * 1_000_000
 """An event is late when it arrives (its record's timestamp) over a minute after it happened."""
 _LAST_US = (2**32 - 1) * 1_000_000  # ClickHouse's DateTime ends in 2106
+_LAST_STAMP_MS = 9_000_000_000_000_000  # far beyond any clock; in microseconds it still has room in 64 bits
 
 Keys = npt.NDArray[np.int64]
 
@@ -128,6 +129,8 @@ class Columns:
         Raises:
             TooManyOriginsError: nothing of these values was counted.
         """
+        if not values:
+            return []
         kept: list[int] | None = None
         rejects: list[RejectedAt] = []
         try:
@@ -158,7 +161,7 @@ class Columns:
         territory = np.array([territories[e.uai] for e in events], np.int64)
         origin = np.array([origins[e.projet, e.exploitant, e.plateforme] for e in events], np.int64)
         time_us = parse_column([e.event_time for e in events])
-        stamp_us = np.array(stamps_ms, np.int64) * 1000
+        stamp_us = np.minimum(np.array(stamps_ms, np.int64), _LAST_STAMP_MS) * 1000
         read_us = read_ms * 1000
         stamp_us[stamp_us < 0] = read_us
         oldest_us = np.maximum(stamp_us, read_us) - self._max_age_us

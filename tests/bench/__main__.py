@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
+import importlib
 import sys
 
 BENCHES = {
@@ -21,7 +21,7 @@ def main() -> None:
     for name in names:
         print(f"== {name}", flush=True)
         sys.argv = [name, *arguments]
-        runpy.run_module(BENCHES[name], run_name="__main__")
+        importlib.import_module(BENCHES[name]).main()
 
 
 if __name__ == "__main__":
