@@ -30,7 +30,7 @@ LINGER_MS = 20
 CONNECT_SECONDS = 5.0
 DELIVERY_SECONDS = 60.0
 """How long a record is tried again while the broker is away, before the delivery counts as failed."""
-HURRY_SECONDS = 5.0
+HURRY_SECONDS = 3.0
 
 
 class OversizedRecordError(UserError):
@@ -153,7 +153,7 @@ class Publisher:
             self._await_oldest_group()
 
     def hurry(self) -> None:
-        """From now on wait 5 seconds in all, at most, for the broker; safe to call from a signal handler."""
+        """From now on wait 3 seconds in all, at most, for the broker; safe to call from a signal handler."""
         self._patience_ends = time.monotonic() + HURRY_SECONDS
 
     def _unreachable(self) -> UserError:

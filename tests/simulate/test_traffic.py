@@ -77,9 +77,9 @@ def test_the_mean_rate_of_a_run_is_the_one_asked_for_within_2_percent(duration_s
 
 
 def test_an_endless_run_goes_on_with_the_rate_of_the_morning() -> None:
-    endless = Traffic(RENTREE, SIX_IN_PARIS, math.inf, 20, 7)
+    endless = Traffic(RENTREE, SIX_IN_PARIS, math.inf, 8, 7)
     sent = sum(len(part.records) for part in itertools.islice(endless, int(RENTREE.length_s)))
-    assert sent == pytest.approx(RENTREE.length_s * 20, rel=0.02)
+    assert sent == pytest.approx(RENTREE.length_s * 8, rel=0.02)
 
 
 def test_the_scenario_has_a_rate_of_2000_a_second() -> None:
