@@ -192,7 +192,7 @@ class HttpHandler(BaseHTTPRequestHandler):
                 self._check(session, sql)
                 self._select(session, sql.rstrip(" \t\r\n;"))
             else:
-                self._check(session, f"{insert.prefix} FORMAT {insert.data_format}")
+                self._check(session, insert.statement)
                 inline = sql[insert.data_start :].encode("utf-8", "surrogateescape").rstrip(b"; \n")
                 self._insert(session, insert, [inline, rows], body)
 
@@ -240,7 +240,7 @@ class HttpHandler(BaseHTTPRequestHandler):
                 spool.write(piece)
             for piece in body:
                 spool.write(piece)
-            rows = spool.insert(session.insert, insert.prefix, insert.data_format)
+            rows = session.insert(insert.from_file(spool.path, insert.data_format)) if spool.size else 0
             summary = {"written_rows": str(rows), "written_bytes": str(spool.size), "result_rows": str(rows)}
         self._send(200, b"", summary=summary)
 

@@ -145,7 +145,7 @@ def answer_insert(client: Client, insert: Insert, inline: str) -> None:
     with client.spool() as spool:
         if inline.strip().strip(";"):
             spool.write(inline.encode("utf-8", "surrogateescape"))
-            rows = spool.insert(client.session.insert, insert.prefix, insert.data_format)
+            rows = client.session.insert(insert.from_file(spool.path, insert.data_format))
         else:
             client.channel.data(header_block(_columns_of(client.session, insert)))
             client.channel.flush()
@@ -168,7 +168,7 @@ def answer_insert(client: Client, insert: Insert, inline: str) -> None:
                         refused = error  # said once the client has sent everything, when it listens
             if refused is not None:
                 raise refused
-            rows = spool.insert(client.session.insert, insert.prefix, "Native")
+            rows = client.session.insert(insert.from_file(spool.path, "Native")) if spool.size else 0
         if client.channel.revision >= WITH_WRITE_PROGRESS:  # an older client expects no Progress after an insert
             client.channel.progress(written_rows=rows, written_size=spool.size)
     client.channel.end()

@@ -268,13 +268,13 @@ class Client:
         if block.rows:
             with self.spool() as spool:
                 spool.write(content)
-                spool.insert(self.session.insert, f"INSERT INTO {identifier(name)}", "Native")
+                self.session.insert(f"INSERT INTO {identifier(name)} FROM INFILE '{spool.path}' FORMAT Native")
 
     def _execute(self, sql: str, settings: dict[str, tuple[str, bool]]) -> None:
         self._enter_database(sql)
         self._apply(settings)
         insert = parse_insert(sql) if first_word(sql) == "INSERT" else None
-        statement = f"{insert.prefix} FORMAT {insert.data_format}" if insert else sql
+        statement = insert.statement if insert else sql
         self._access.check(self._login, self.session.database, statement, external=self._external)
         if insert is None:
             answer_statement(self, sql)

@@ -43,7 +43,9 @@ class Insert:
     """`INSERT INTO target (columns) FORMAT x` whose rows come apart from the statement."""
 
     prefix: str
-    """Everything before VALUES or FORMAT, ready for `FROM INFILE`."""
+    """Everything before SETTINGS, VALUES or FORMAT: `FROM INFILE` goes behind it."""
+    settings: str
+    """`SETTINGS a = 1`, or nothing: the engine wants it behind `FROM INFILE`."""
     target: str
     """The table, as written."""
     columns: str | None
@@ -51,6 +53,16 @@ class Insert:
     data_format: str
     data_start: int
     """Where the inline rows begin in the text; its length when there are none."""
+
+    @property
+    def statement(self) -> str:
+        """The statement without its rows."""
+        return f"{self.prefix} {self.settings} FORMAT {self.data_format}"
+
+    def from_file(self, path: str, data_format: str) -> str:
+        """The statement that takes its rows from a file of ours."""
+        source = f"FROM INFILE {text_literal(path)} COMPRESSION 'none'"
+        return f"{self.prefix} {source} {self.settings} FORMAT {data_format}"
 
 
 def tokens(sql: str) -> Iterator[Token]:
@@ -99,6 +111,7 @@ def parse_insert(sql: str, default_format: str = "Values") -> Insert | None:
     head: list[tuple[Token, int]] = []
     stream = tokens(sql)
     prefix_end = data_start = len(sql)
+    settings_start = -1
     data_format = default_format
     for token in stream:
         if token.text == ")":
@@ -106,6 +119,8 @@ def parse_insert(sql: str, default_format: str = "Values") -> Insert | None:
         word = token.keyword if depth == 0 and head and head[-1][0].text != "." and len(head) > 2 else ""
         if word in ("SELECT", "WITH", "WATCH") or (token.keyword == "SELECT" and depth):
             return None
+        if word == "SETTINGS":
+            settings_start = token.start
         if word == "VALUES":
             prefix_end, data_start, data_format = token.start, token.end, "Values"
             break
@@ -124,7 +139,9 @@ def parse_insert(sql: str, default_format: str = "Values") -> Insert | None:
     if not head or head[0][0].keyword != "INSERT":
         return None
     target, columns = _target(sql, head)
-    return Insert(sql[:prefix_end].rstrip(), target, columns, data_format, data_start)
+    settings = sql[settings_start:prefix_end].rstrip() if settings_start >= 0 else ""
+    prefix = sql[: settings_start if settings else prefix_end].rstrip()
+    return Insert(prefix, settings, target, columns, data_format, data_start)
 
 
 def _target(sql: str, head: list[tuple[Token, int]]) -> tuple[str, str | None]:
