@@ -50,7 +50,7 @@ def simulate(
 
     To Kafka it is paced, starts now, and goes on until it is stopped, or for --duration. Above --speed 1 it starts
     earlier, so that its last event is of now. To a file (compressed where the name ends in .gz) or to - it is
-    written as fast as possible, and starts at the scenario's own time: 2026-09-01 06:00 in Paris. Without
+    written as fast as possible, and starts at the scenario's own time: 2026-09-01 07:30 in Paris. Without
     --duration a file holds the whole morning of three hours, about 8 GB at the scenario's rate. Give --start for a
     file that is to be replayed: events over 46 hours old are rejected.
 

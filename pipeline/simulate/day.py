@@ -9,10 +9,10 @@ import numpy as np
 from pipeline.simulate import calibration, places
 from pipeline.simulate.dice import Floats
 
-OPENS_HOUR = 6.0
+OPENS_HOUR = 7.5
 """Local time in Paris at which the scenario begins."""
 MORNING_HOURS = 3.0
-"""The ramp, 06:00 to 09:00. Shares of profils and the mean rate of an endless run are those of these hours."""
+"""The ramp and the first lessons, 07:30 to 10:30. Shares of profils and the mean rate of an endless run are those of these hours."""
 
 
 def _step(hour: Floats, centre: float, width: float) -> Floats:
@@ -58,7 +58,7 @@ def activity(elapsed_s: Floats, clock_share: Floats) -> Floats:
     """Relative activity by clock, profil and instant: array (clocks, profils, instants).
 
     Args:
-        elapsed_s: Seconds since the scenario's start (06:00 in Paris).
+        elapsed_s: Seconds since the scenario's start (07:30 in Paris).
         clock_share: Each clock's share of the schools' weight; sums to 1.
 
     The sum over clocks and profils is about 1 on average over the morning.

@@ -28,7 +28,7 @@ SCENARIOS = (
     Scenario(
         name="rentree-2026",
         title="Rentrée 2026 : le matin du mardi 1er septembre",
-        opens=datetime(2026, 9, 1, 4, 0, tzinfo=UTC),  # 06:00 in Paris
+        opens=datetime(2026, 9, 1, 5, 30, tzinfo=UTC),  # 07:30 in Paris
         length_s=day.MORNING_HOURS * 3600,
         rate=calibration.MEAN_RATE,
     ),

@@ -24,7 +24,7 @@ from pipeline.simulate.traffic import Traffic
 from tests.simulate.topic import read_topic
 from tests.support.brokers import Broker, embedded_broker
 
-AT_SIX = datetime(2026, 9, 1, 4, 0, tzinfo=UTC)
+AT_HALF_PAST_SEVEN = datetime(2026, 9, 1, 5, 30, tzinfo=UTC)
 TOPIC = "ent.visits.v1"
 SHORT = ["--rate", "50", "--duration", "20", "--seed", "5"]
 PROGRAM = [sys.executable, "-c", "from pipeline.commands.simulate import simulate; simulate()"]
@@ -59,9 +59,9 @@ def test_a_file_and_standard_output_hold_the_same_lines_of_the_scenarios_own_mor
     assert run(*SHORT, "--out", str(file)).exit_code == 0
     lines = file.read_bytes().splitlines()
     assert run(*SHORT, "--out", "-").stdout_bytes == file.read_bytes()
-    expected = [r for part in Traffic(scenario("rentree-2026"), AT_SIX, 20, 50, 5) for r in part.records]
+    expected = [r for part in Traffic(scenario("rentree-2026"), AT_HALF_PAST_SEVEN, 20, 50, 5) for r in part.records]
     assert lines == expected
-    assert b'"event_time":"2026-09-01T04:00:1' in file.read_bytes()
+    assert b'"event_time":"2026-09-01T05:30:1' in file.read_bytes()
 
 
 def test_a_name_that_ends_in_gz_is_compressed_and_the_same_every_time(tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
 
 
 def test_to_kafka_goes_exactly_the_traffic_of_its_start_and_seed(broker: Broker) -> None:
-    run(*SHORT, "--speed", "100", "--start", "2026-09-01T04:00:00Z")
-    expected = [r for part in Traffic(scenario("rentree-2026"), AT_SIX, 20, 50, 5) for r in part.records]
+    run(*SHORT, "--speed", "100", "--start", "2026-09-01T05:30:00Z")
+    expected = [r for part in Traffic(scenario("rentree-2026"), AT_HALF_PAST_SEVEN, 20, 50, 5) for r in part.records]
     sent = [record.value for record in read_topic(broker.address, TOPIC, len(expected))]
     assert sorted(sent) == sorted(expected)
 

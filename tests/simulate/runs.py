@@ -13,7 +13,7 @@ from pipeline.simulate.traffic import Slice, Traffic
 from schemas import reference
 
 PREFIXES = frozenset(territory.uai_prefix for territory in reference.territories())
-SIX_IN_PARIS = datetime(2026, 9, 1, 4, 0, tzinfo=UTC)
+HALF_PAST_SEVEN_IN_PARIS = datetime(2026, 9, 1, 5, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Arrival:
         assert self.event is not None
         written = self.event["event_time"]
         instant = written / 1000 if isinstance(written, int) else datetime.fromisoformat(written).timestamp()
-        return SIX_IN_PARIS.timestamp() + self.second + 1 - instant
+        return HALF_PAST_SEVEN_IN_PARIS.timestamp() + self.second + 1 - instant
 
 
 @cache
 def slices(duration_s: float, rate: float, seed: int = 7) -> tuple[Slice, ...]:
-    return tuple(Traffic(scenario("rentree-2026"), SIX_IN_PARIS, duration_s, rate, seed))
+    return tuple(Traffic(scenario("rentree-2026"), HALF_PAST_SEVEN_IN_PARIS, duration_s, rate, seed))
 
 
 @cache

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.simulate.faults import FAULTS, Fault
 from tests.core import oracle
-from tests.simulate.runs import SIX_IN_PARIS, arrivals
+from tests.simulate.runs import HALF_PAST_SEVEN_IN_PARIS, arrivals
 
 GOOD = {
     "event_id": "0" * 32,
@@ -49,7 +49,7 @@ def test_every_reason_that_a_producer_can_cause_has_a_fault() -> None:
 
 
 def test_at_most_2_percent_of_a_run_are_bad_and_all_others_are_counted() -> None:
-    start_ms = int(SIX_IN_PARIS.timestamp() * 1000)
+    start_ms = int(HALF_PAST_SEVEN_IN_PARIS.timestamp() * 1000)
     run = arrivals(600, 100)[:12_000]
     outcomes = Counter(verdict(a.value, start_ms + (a.second + 1) * 1000) for a in run)
     bad = sum(n for outcome, n in outcomes.items() if outcome != "counted")

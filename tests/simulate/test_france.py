@@ -73,14 +73,16 @@ def test_some_services_grow_over_the_morning_and_some_shrink() -> None:
 
 
 def test_overseas_territories_live_by_their_own_clock() -> None:
-    # 06:00 in Paris is 08:00 in La Réunion and midnight in Martinique; three hours on, Paris is at its busiest.
+    # 07:30 in Paris is half past one at night in Martinique, where lessons begin six hours and a half later.
     by_hour: dict[int, Counter[str]] = defaultdict(Counter)
-    for arrival in good(10_800, 8):
+    for arrival in good(28_800, 4):
         assert arrival.event
         by_hour[arrival.second // HOUR][arrival.event["uai"][:3]] += 1
-    assert share(by_hour[0], "974") > 3 * share(by_hour[2], "974")
-    assert by_hour[0]["974"] > by_hour[0]["069"]
-    assert share(by_hour[2], "972") < 0.003
+    assert by_hour[0]["972"] + by_hour[1]["972"] == 0
+    assert by_hour[6]["972"] > 10
+    # Night falls in Nouvelle-Calédonie, eleven hours ahead of UTC.
+    assert by_hour[0]["983"] > 10
+    assert by_hour[6]["983"] + by_hour[7]["983"] == 0
 
 
 def test_a_visit_is_one_person_in_one_school_walking_through_services() -> None:
