@@ -53,10 +53,10 @@ def test_the_oracle_notices_that(gateway: GatewayHandle, migrated: Migrate, muta
         dataclasses.replace(m, statements=tuple(s.replace(right, wrong) for s in m.statements))
         for m in migrate.shipped()
     ]
-    for seed in range(1, 4):
+    for seed, steps in ((1, 1), (2, 2), (3, 3)):
         admin = migrated(changed)
         history = History(gateway.url("writer"), seed, datetime.now(UTC), lambda sql: sql.replace(right, wrong))
-        history.run(admin, steps=3, until_wrong=True)
+        history.run(admin, steps=steps, until_wrong=True)
         history.close()
         if history.differences:
             return
