@@ -5,13 +5,16 @@ chDB runs one query at a time on each connection, so every client has its own; o
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
+import sys
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -27,6 +30,10 @@ _CHDB: Any = chdb._chdb
 """The binding itself: its connections take parameters and say how much was read, which the public class hides."""
 _LOOK_EVERY = 0.05
 """Seconds between two looks at whether the client of a running query is still there."""
+
+
+class FolderInUse(Exception):
+    """Another gateway has the data folder."""
 
 
 class Session:
@@ -114,7 +121,8 @@ class Engine:
     """Opens a data folder, for this process alone.
 
     Raises:
-        Failure: the folder is used by another process, unreadable, or not ClickHouse's.
+        FolderInUse: another gateway has it open.
+        Failure: what the engine says against the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -123,11 +131,14 @@ class Engine:
         os.environ["EMBEDDED_ENGINE_USERS"] = str(settings / "users.xml")
         self._address = f"{folder}?config-file={settings / 'config.xml'}"
         _CHDB.set_signal_handlers_enabled(False)  # SIGTERM is the gateway's to handle
-        try:
-            self._own = self.session()
-        except Exception as error:
-            raise as_failure(error) from None
+        self._folder_lock = _lock(folder)
+        with _words_of_the_engine() as said:
+            try:
+                self._own = self.session()
+            except Exception as error:
+                raise as_failure(Exception(said() or error)) from None
         self._own_lock = threading.Lock()
+        self._make_default_plain()
         facts = self._own.text("SELECT version(), timezone(), hostName()").rstrip("\n").split("\t")
         self.version, self.timezone, self.host_name = facts
         self.version_numbers = [int(part) for part in self.version.split(".")]
@@ -143,6 +154,13 @@ class Engine:
         if read_only:
             session.run("SET readonly = 2")
         return session
+
+    def _make_default_plain(self) -> None:
+        """Replace the `default` that chDB makes, which takes the names of unknown tables for names of files."""
+        kept = self._own.text("SELECT count() FROM system.tables WHERE database = 'default'")
+        if kept == "0\n":
+            self._own.run("DROP DATABASE IF EXISTS default")
+            self._own.run("CREATE DATABASE IF NOT EXISTS default ENGINE = Atomic")
 
     @contextmanager
     def watched(self, connection: socket.socket) -> Iterator[Watched]:
@@ -187,6 +205,32 @@ class Engine:
             self._kill(entry.tag)
         with self._own_lock:
             self._own.close()
+        os.close(self._folder_lock)
+
+
+def _lock(folder: Path) -> int:
+    """Keep other gateways out; the lock goes with the process, however it ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise FolderInUse from None
+    return descriptor
+
+
+@contextmanager
+def _words_of_the_engine() -> Iterator[Callable[[], str]]:
+    """Hold back what the engine writes to stderr while it opens: only there stands the cause of a failure."""
+    sys.stderr.flush()
+    usual = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield lambda: os.pread(held.fileno(), 10_000, 0).decode("utf-8", "replace").strip()
+        finally:
+            os.dup2(usual, 2)
+            os.close(usual)
 
 
 def _wants_out(connection: socket.socket) -> bool:

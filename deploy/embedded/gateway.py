@@ -20,7 +20,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 from deploy.embedded.access import Access
-from deploy.embedded.engine import Engine
+from deploy.embedded.engine import Engine, FolderInUse
 from deploy.embedded.failures import Failure
 from deploy.embedded.http_server import HttpHandler
 from deploy.embedded.http_sessions import Sessions
@@ -232,10 +232,11 @@ def _open(folder: Path) -> Engine:
         return Engine(folder)
     except OSError as error:
         raise CannotStart(f"The data folder {folder} cannot be used: {error.strerror}.") from None
+    except FolderInUse:
+        raise CannotStart(f"The data folder {folder} is in use by another gateway: end that one first.") from None
     except Failure as error:
-        if "lock" in error.message.lower():
-            raise CannotStart(f"The data folder {folder} is in use by another gateway: end that one first.") from None
-        raise CannotStart(f"The data folder {folder} cannot be opened: {error.message}") from None
+        first_line = error.message.splitlines()[0]
+        raise CannotStart(f"The data folder {folder} cannot be opened: {first_line}") from None
 
 
 def main(arguments: list[str] | None = None) -> int:

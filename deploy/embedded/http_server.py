@@ -56,7 +56,7 @@ _STREAMED = frozenset({
     "JSONLines", "JSONCompactEachRow", "JSONStringsEachRow", "LineAsString",
 })  # fmt: skip
 _STATUS = {
-    **dict.fromkeys((60, 81, 47, 46), 404),
+    **dict.fromkeys((60, 81, 47, 46, 372), 404),
     **dict.fromkeys((62, 27, 53, 41, 38, 36, 6, 456, 457), 400),
     **dict.fromkeys((497, 164, 516), 403),
     48: 501,

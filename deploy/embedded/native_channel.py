@@ -8,6 +8,7 @@ from deploy.embedded.compression import FramedSource, frames
 from deploy.embedded.failures import Failure
 from deploy.embedded.native_block import BLOCK_INFO, Block, walk
 from deploy.embedded.protocol import (
+    CANCEL,
     REVISION,
     S_DATA,
     S_END,
@@ -44,6 +45,10 @@ class Channel:
         """The kind of the next packet."""
         self.source.compact()
         return self.source.varint()
+
+    def cancel_waits(self) -> bool:
+        """Whether a Cancel came along with the query, so early that it stands in the buffer and not on the socket."""
+        return self.source.buffer[self.source.position : self.source.position + 1] == bytes([CANCEL])
 
     def read_data(self) -> tuple[str, Block, memoryview]:
         """A Data packet: table name, the walked block, and its bytes. Release the bytes before reading on."""

@@ -103,6 +103,9 @@ def answer_statement(client: Client, sql: str) -> None:
     """Execute a statement that carries no rows, and send what it answers."""
     sql = without_format(sql)
     word = first_word(sql)
+    if client.channel.cancel_waits():
+        client.channel.end()
+        return
     answer = _Answer(client, sql, word)
     read_rows = read_size = 0
     with client.engine.watched(client.channel.socket) as watched:

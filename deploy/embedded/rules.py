@@ -66,7 +66,7 @@ _READER_SETTINGS = re.compile(
     r"|output_format_(?!.*(path|file|schema))\w+|date_time_\w+|format_csv_delimiter|session_timezone|join_(use_nulls|algorithm)"
     r"|group_by_use_nulls|union_default_mode|extremes|final|log_(comment|queries)|use_query_cache|enable_analyzer"
     r"|allow_experimental_analyzer|optimize_\w+|prefer_column_name_to_alias|count_distinct_implementation"
-    r"|aggregate_functions_null_for_empty|cast_keep_nullable|joined_subquery_requires_alias|distributed_product_mode"
+    r"|aggregate_functions_null_for_empty|cast_\w+|allow_experimental_\w+_type|enable_\w+_type|joined_subquery_requires_alias|distributed_product_mode"
     r"|cancel_http_readonly_queries_on_client_close|send_progress_in_http_headers|http_\w+_compression\w*"
     r"|http_headers_progress_interval_ms|wait_end_of_query|buffer_size|http_response_buffer_size"
     r"|network_compression_method|network_zstd_compression_level|compress|strings_as_bytes|use_numpy|interactive_delay"

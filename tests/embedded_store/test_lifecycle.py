@@ -27,9 +27,9 @@ from tests.support.gateway import (
 )
 
 
-def refusal(state: Path, native: int, http: int, *more: str) -> str:
+def refusal(state: Path, ports: list[int]) -> str:
     """What a gateway that cannot start says: one line on stderr, nothing on stdout, status 1."""
-    process = start_gateway(state, native, http, *more)
+    process = start_gateway(state, ports[0], ports[1])
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
     assert err.count("\n") == 1
@@ -57,14 +57,14 @@ def test_a_port_in_use_is_named_with_its_variable(tmp_path: Path) -> None:
     native, http = free_ports(2)
     for taken, variable in ((native, "INSTANT_T_CLICKHOUSE_PORT"), (http, "INSTANT_T_CLICKHOUSE_HTTP_PORT")):
         with socket.create_server(("127.0.0.1", taken)):
-            said = refusal(tmp_path / "state", native, http)
+            said = refusal(tmp_path / "state", [native, http])
         assert str(taken) in said
         assert f"set {variable} to a free one" in said
 
 
 def test_a_second_gateway_on_the_same_folder_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     with running_gateway(tmp_path) as first:
-        said = refusal(tmp_path, *free_ports(2))
+        said = refusal(tmp_path, free_ports(2))
         assert "in use by another gateway" in said
         with closing(connect(first, "admin")) as admin:
             assert admin.execute("SELECT 1") == [(1,)]
@@ -72,15 +72,15 @@ def test_a_second_gateway_on_the_same_folder_is_refused_and_harms_nothing(tmp_pa
 
 def test_a_state_folder_that_is_a_file_or_damaged_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert str(tmp_path / "file") in refusal(tmp_path / "file", *free_ports(2))
+    assert str(tmp_path / "file") in refusal(tmp_path / "file", free_ports(2))
     (tmp_path / "logins.json").write_text("{}")
-    assert "logins.json is damaged" in refusal(tmp_path, *free_ports(2))
+    assert "logins.json is damaged" in refusal(tmp_path, free_ports(2))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
 def test_an_unreadable_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "clickhouse").mkdir(mode=0)
-    assert "clickhouse" in refusal(tmp_path, *free_ports(2))
+    assert "clickhouse" in refusal(tmp_path, free_ports(2))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -88,7 +88,9 @@ def test_a_signal_ends_it_cleanly_though_a_query_runs_and_clients_wait(tmp_path:
     with running_gateway(tmp_path) as handle:
         with closing(connect(handle, "admin")) as idle, closing(connect(handle, "admin")) as busy:
             idle.execute("SELECT 1")
-            asking = Thread(target=_quietly, args=(busy, "SELECT count() FROM numbers(1000000000000) WHERE number % 7 = 8"))
+            asking = Thread(
+                target=_quietly, args=(busy, "SELECT count() FROM numbers(1000000000000) WHERE number % 7 = 8")
+            )
             asking.start()
             time.sleep(0.5)
             started = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import struct
@@ -10,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clickhouse_driver import Client
@@ -31,7 +31,13 @@ NO_TABLES = varint(2) + string("") + BLOCK_INFO + EMPTY_BLOCK
 
 
 def query(sql: str, *, compression: int = 0) -> bytes:
-    return varint(1) + string("") + CLIENT_INFO + string("") + string("") + varint(2) + varint(compression) + string(sql)
+    return (
+        varint(1) + string("") + CLIENT_INFO + string("") + string("") + varint(2) + varint(compression) + string(sql)
+    )
+
+
+EXTERNAL = query("SELECT 1") + varint(2) + string("t") + BLOCK_INFO
+FRAMED = query("SELECT 1", compression=1) + varint(2) + string("t")
 
 
 @pytest.fixture
@@ -45,7 +51,15 @@ def log_in(gateway: GatewayHandle, connection: socket.socket) -> SocketSource:
     connection.sendall(HELLO + string("admin") + string(gateway.logins.admin))
     source = SocketSource(connection)
     assert source.varint() == 0
-    source.string(), source.varint(), source.varint(), source.varint(), source.string(), source.string(), source.varint()
+    (
+        source.string(),
+        source.varint(),
+        source.varint(),
+        source.varint(),
+        source.string(),
+        source.string(),
+        source.varint(),
+    )
     return source
 
 
@@ -104,15 +118,14 @@ def test_http_on_the_native_port_is_told_so(raw: socket.socket) -> None:
         (varint(77), 99),
         (varint(1) + varint(1 << 30), 131),
         (query("SELECT 1") + varint(9), 101),
-        (query("SELECT 1") + varint(2) + string("t") + BLOCK_INFO + varint(1 << 40) + varint(1), 48),
-        (query("SELECT 1") + varint(2) + string("t") + BLOCK_INFO + varint(1) + varint(1 << 62), 48),
-        (query("SELECT 1") + varint(2) + string("t") + BLOCK_INFO + b"\1\1" + string("a") + string("JSON"), 48),
-        (query("SELECT 1") + varint(2) + string("t") + BLOCK_INFO + b"\1\1" + string("a") + string("Array(" * 9000), 48),
-        (query("SELECT 1") + varint(2) + string("t") + BLOCK_INFO + b"\1\1" + string("a") + string("Array(UInt8)")
-         + b"\xff" * 8, 131),
-        (query("SELECT 1", compression=1) + varint(2) + string("t") + b"\0" * 16 + b"\x82" + struct.pack("<II", 1, 1), 131),
-        (query("SELECT 1", compression=1) + varint(2) + string("t") + b"\0" * 16 + b"\x82" + struct.pack("<II", 9, 1), 40),
-        (query("SELECT 1", compression=1) + varint(2) + string("t") + frames(b"x" * 100)[:-1] + b"!", 40),
+        (EXTERNAL + varint(1 << 40) + varint(1), 48),
+        (EXTERNAL + varint(1) + varint(1 << 62), 48),
+        (EXTERNAL + b"\1\1" + string("a") + string("JSON"), 48),
+        (EXTERNAL + b"\1\1" + string("a") + string("Array(" * 5000), 48),
+        (EXTERNAL + b"\1\1" + string("a") + string("Array(UInt8)") + b"\xff" * 8, 131),
+        (FRAMED + b"\0" * 16 + b"\x82" + struct.pack("<II", 1, 1), 131),
+        (FRAMED + b"\0" * 16 + b"\x82" + struct.pack("<II", 9, 1), 40),
+        (FRAMED + frames(b"x" * 100)[:-1] + b"!", 40),
         (query("x" * (1 << 20) + "y"), 131),
     ],
 )  # fmt: skip
@@ -144,7 +157,9 @@ def test_random_bytes_after_the_login_never_hang_or_end_the_gateway(gateway: Gat
                 pass
 
 
-def test_a_client_that_hangs_up_in_the_middle_of_an_insert_inserts_nothing(gateway: GatewayHandle, admin: Client) -> None:
+def test_a_client_that_hangs_up_in_the_middle_of_an_insert_inserts_nothing(
+    gateway: GatewayHandle, admin: Client
+) -> None:
     admin.execute("DROP TABLE IF EXISTS ent.half")
     admin.execute("CREATE TABLE ent.half (a UInt64) ENGINE = MergeTree ORDER BY a")
     block = varint(1) + varint(100_000) + string("a") + string("UInt64") + bytes(800_000)
@@ -200,7 +215,14 @@ def test_a_large_insert_lies_on_disk_and_not_in_memory(gateway: GatewayHandle, a
     peak = 0
     for _ in range(blocks):
         admin.connection.socket.sendall(
-            varint(2) + string("") + BLOCK_INFO + varint(1) + varint(rows) + string("a") + string("UInt64") + bytes(8 * rows)
+            varint(2)
+            + string("")
+            + BLOCK_INFO
+            + varint(1)
+            + varint(rows)
+            + string("a")
+            + string("UInt64")
+            + bytes(8 * rows)
         )
         peak = max(peak, resident(gateway))
     admin.connection.socket.sendall(NO_TABLES)
@@ -209,7 +231,7 @@ def test_a_large_insert_lies_on_disk_and_not_in_memory(gateway: GatewayHandle, a
     assert max(peak, resident(gateway)) - before < 200, "320 MB were sent"
 
 
-def packets(client: Client) -> Iterator[object]:
+def packets(client: Client) -> Iterator[Any]:
     while True:
         packet = client.receive_packet()
         if packet is True or packet is False:
@@ -232,5 +254,5 @@ def test_no_file_descriptor_is_left_behind(gateway: GatewayHandle) -> None:
             with closing(connect(gateway, "default")) as client:
                 client.execute("SELECT 1")
         time.sleep(0.3)
-        counts.append(len(os.listdir(folder)))
+        counts.append(sum(1 for _ in folder.iterdir()))
     assert counts[1] - counts[0] < 10
