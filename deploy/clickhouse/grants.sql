@@ -2,7 +2,7 @@
 
 -- The views of `bi` run with the rights of this user (users.d/instant-t.xml): it may read `ent`, and nobody can log in
 -- as it.
-CREATE USER IF NOT EXISTS bi_views HOST NONE;
+CREATE USER IF NOT EXISTS bi_views NOT IDENTIFIED HOST NONE;
 
 GRANT SELECT ON ent.* TO bi_views;
 

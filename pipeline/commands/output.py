@@ -74,8 +74,9 @@ def print_table(
 
 
 def print_json(value: Mapping[str, object]) -> None:
-    """Print one JSON object, indented, accents as they are."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print one JSON object, indented; accents as they are, what a terminal might obey as JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -52,7 +52,7 @@ def test_grants_sql_can_be_run_again_and_lets_nobody_in() -> None:
     assert [
         text for text in GRANTS_SQL if not re.match(r"CREATE (USER|ROLE) IF NOT EXISTS|GRANT SELECT ON", text)
     ] == []
-    assert "CREATE USER IF NOT EXISTS bi_views HOST NONE" in GRANTS_SQL
+    assert "CREATE USER IF NOT EXISTS bi_views NOT IDENTIFIED HOST NONE" in GRANTS_SQL
 
 
 def test_readers_reach_the_database_bi_and_nothing_else() -> None:
