@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -19,9 +20,8 @@ Migrate = Callable[..., Store]
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_view_shows_what_was_sent_whatever_happened(gateway: GatewayHandle, migrated: Migrate, seed: int) -> None:
     admin = migrated()
-    history = History(gateway.url("writer"), seed, datetime.now(UTC))
-    history.run(admin, steps=4)
-    history.close()
+    with closing(History(gateway.url("writer"), seed, datetime.now(UTC))) as history:
+        history.run(admin, steps=4)
     assert history.checks > 35
     assert history.differences == []
 
@@ -55,9 +55,9 @@ def test_the_oracle_notices_that(gateway: GatewayHandle, migrated: Migrate, muta
     ]
     for seed, steps in ((1, 1), (2, 2), (3, 3)):
         admin = migrated(changed)
-        history = History(gateway.url("writer"), seed, datetime.now(UTC), lambda sql: sql.replace(right, wrong))
-        history.run(admin, steps=steps, until_wrong=True)
-        history.close()
+        url = gateway.url("writer")
+        with closing(History(url, seed, datetime.now(UTC), lambda sql: sql.replace(right, wrong))) as history:
+            history.run(admin, steps=steps, until_wrong=True)
         if history.differences:
             return
     pytest.fail(f"nobody notices that {mutant}")

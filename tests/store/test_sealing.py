@@ -1,0 +1,117 @@
+"""When a minute is sealed, and when days leave; the worker's login suffices for all of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from pipeline.store import sealing
+from pipeline.store.client import Store
+from pipeline.store.writing import mark_touched
+
+CELL_COLUMNS = "bucket, departement, service, hits, visits, visitors"
+
+
+def write(worker: Store, at: datetime, ids: list[int]) -> None:
+    second = int(at.timestamp())
+    row = (second // 10 * 10, "75", "PAGE_ENT", ids, ids, ids)
+    worker.execute(f"INSERT INTO ent.cells ({CELL_COLUMNS}) VALUES", [row])
+    mark_touched(worker, [second])
+
+
+def hour_start(hours_ago: int) -> datetime:
+    return (datetime.now(UTC) - timedelta(hours=hours_ago)).replace(minute=0, second=0, microsecond=0)
+
+
+def partitions(store: Store, day: date) -> set[str]:
+    """Tables that hold something of a day."""
+    rows = store.execute(
+        "SELECT DISTINCT table FROM system.parts WHERE database = 'ent' AND active AND partition = %(day)s",
+        {"day": str(day)},
+    )
+    return {table for (table,) in rows}
+
+
+def test_a_minute_is_sealed_when_it_has_ended_and_been_quiet_for_ten_seconds(worker: Store) -> None:
+    start = hour_start(hours_ago=3)
+    write(worker, start, [1])
+    touched = datetime.now(UTC)
+    assert sealing.seal(worker, start + timedelta(seconds=64)).minutes == 0
+    assert sealing.seal(worker, touched + timedelta(seconds=12)).minutes == 1
+    assert sealing.seal(worker, touched + timedelta(seconds=12)) == sealing.SealReport(0, 0, 0)
+
+
+def test_a_trickle_of_late_events_seals_a_minute_at_most_once_a_minute(worker: Store) -> None:
+    write(worker, hour_start(hours_ago=3), [1])
+    assert sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=12)).minutes == 1
+    write(worker, hour_start(hours_ago=3), [2])
+    assert sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=3)).minutes == 0
+    write(worker, hour_start(hours_ago=3), [3])
+    assert sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=3)).minutes == 0
+    assert sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=61)).minutes == 1
+    assert worker.execute("SELECT hits FROM ent.keys_minute FINAL WHERE kind = 'total'") == [(3,)]
+
+
+def test_tens_and_hours_are_sealed_behind_their_minutes(worker: Store) -> None:
+    start = hour_start(hours_ago=4)
+    for offset in (0, 9, 10, 59):
+        write(worker, start + timedelta(minutes=offset), [offset + 1])
+    now = datetime.now(UTC) + timedelta(seconds=70)
+    assert sealing.seal(worker, now) == sealing.SealReport(4, 3, 1)
+    tens = worker.execute("SELECT hits FROM ent.keys_ten FINAL WHERE kind = 'profil' ORDER BY start")
+    assert tens == [(2,), (1,), (1,)]
+    assert worker.execute("SELECT hits FROM ent.keys_hour FINAL WHERE kind = 'total'") == [(4,)]
+
+
+def test_a_round_of_sealing_is_bounded(worker: Store) -> None:
+    start = hour_start(hours_ago=6)
+    for offset in range(13):
+        write(worker, start + timedelta(minutes=offset), [offset])
+    now = datetime.now(UTC) + timedelta(seconds=70)
+    first, second = sealing.seal(worker, now), sealing.seal(worker, now)
+    assert (first.minutes, first.is_behind) == (10, True)
+    assert (second.minutes, second.is_behind) == (3, False)
+
+
+def test_every_kind_has_its_sealed_rows(worker: Store) -> None:
+    write(worker, hour_start(hours_ago=2), [1])
+    sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=70))
+    assert worker.execute("SELECT kind, key FROM ent.keys_minute ORDER BY kind") == [
+        ("academie", "Paris"), ("departement", "75"), ("domaine", "accueil"), ("exploitant", ""),
+        ("famille", "accueil"), ("plateforme", ""), ("profil", ""), ("projet", ""), ("region", "Île-de-France"),
+        ("service", "PAGE_ENT"), ("total", ""),
+    ]  # fmt: skip
+
+
+def test_cells_leave_47_hours_after_the_end_of_their_day_sealed_whatever_the_marks_say(
+    admin: Store, worker: Store
+) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=3)
+    noon = datetime.combine(day, time(12), UTC)
+    write(worker, noon, [1, 2])
+    worker.execute(  # a minute without a mark: what a server clock that was set back may leave
+        f"INSERT INTO ent.cells ({CELL_COLUMNS}) VALUES", [(noon + timedelta(hours=1), "75", "PAGE_ENT", [3], [3], [3])]
+    )
+    due = datetime.combine(day, time(), UTC) + timedelta(days=1, hours=47)
+    assert sealing.close_days(worker, due - timedelta(seconds=1)) == sealing.CloseReport((), ())
+    assert sealing.close_days(worker, due) == sealing.CloseReport((day,), ())
+    assert sealing.close_days(worker, due) == sealing.CloseReport((), ())
+    assert worker.execute("SELECT sum(hits) FROM ent.keys_minute FINAL WHERE kind = 'total'") == [(3,)]
+    admin.execute("INSERT INTO ent.closed (day, at) VALUES", [(day, datetime.now(UTC) - timedelta(seconds=90))])
+    assert sealing.close_days(worker, due) == sealing.CloseReport((), (day,))
+    assert worker.execute("SELECT count() FROM ent.cells") == [(0,)]
+    assert worker.execute("SELECT sum(hits) FROM bi.traffic_minute") == [(3,)]
+
+
+def test_days_past_the_retention_leave_every_tier(worker: Store) -> None:
+    now = datetime.now(UTC)
+    old, kept = (now - timedelta(days=6)).date(), (now - timedelta(days=5)).date()
+    for day in (old, kept):
+        write(worker, datetime.combine(day, time(10), UTC), [1])
+    assert sealing.drop_expired(worker, now, retention_days=5) == ()  # their cells are still there
+    sealing.close_days(worker, now)
+    for day in (old, kept):
+        worker.execute("ALTER TABLE ent.cells DROP PARTITION %(day)s", {"day": day})
+    assert partitions(worker, old) == {"marks", "minutes", "keys_minute", "keys_ten", "keys_hour"}
+    assert sealing.drop_expired(worker, now, retention_days=5) == (old,)
+    assert partitions(worker, old) == set()
+    assert partitions(worker, kept) == {"marks", "minutes", "keys_minute", "keys_ten", "keys_hour"}
