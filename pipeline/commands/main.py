@@ -43,7 +43,7 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("instant-t"), prog_name="instant-t")
 def instant_t() -> None:
-    r"""The live picture of every French school portal (ENT), at any instant T.
+    """The live picture of every French school portal (ENT), at any instant T.
 
     \b
     instant-t up                      everything on this machine, with simulated traffic

@@ -35,7 +35,7 @@ def replay(files: tuple[str, ...]) -> None:
     instant-t replay matin.ndjson
     instant-t replay 2026-09-01.ndjson.gz 2026-09-02.ndjson.gz
     zcat archive.gz | grep 0750001 | instant-t replay -
-    """  # noqa: D301 - click wants the character
+    """
     _check_all(files)
     config = settings.load()
     with Publisher(config.kafka, topics.VISITS) as publisher:

@@ -59,7 +59,7 @@ def simulate(
     instant-t simulate --rate 20000 --speed 10 --duration 3600
     instant-t simulate --rate 500 --duration 60 --out - | head -3
     instant-t simulate --duration 900 --seed 7 --out matin.ndjson.gz
-    """  # noqa: D301 - click wants the character
+    """
     if not (0 < speed <= 1_000_000):
         raise UserError(f"A speed of {speed:g} cannot be kept: give simulated seconds a second, over 0.")
     played = scenario(name)

@@ -42,7 +42,7 @@ LOOK_EVERY = 0.25
 @click.option("--duration", type=float, help="Stop after so many seconds of wall time.  [default: until Ctrl-C]")
 @click.option("--state", type=click.Path(path_type=Path), help="Folder of the store, logins and logs.")
 def up(name: str, rate: float | None, speed: float, duration: float | None, state: Path | None) -> None:
-    r"""Start the broker, the store, the worker and simulated traffic on this machine, and show what they count.
+    """Start the broker, the store, the worker and simulated traffic on this machine, and show what they count.
 
     \b
     instant-t up                             the rentrée morning, from now on
@@ -70,11 +70,13 @@ def up(name: str, rate: float | None, speed: float, duration: float | None, stat
         try:
             if settings.kafka_is_embedded:
                 screen.say("the embedded broker keeps its log in memory: what it holds is gone when it ends")
-            _start(supervisor, settings, logs, screen)
-            if name != "none" and not stop.requested:
+            _start(supervisor, settings, logs)
+            if not stop.requested:
+                screen.say("ready")
+                taker = PictureTaker(store_url(settings, "reader"))
+            if name != "none":
                 _start_traffic(supervisor, logs, _environment(settings), name, rate, speed, duration)
-            taker = PictureTaker(store_url(settings, "reader"))
-            while not stop.requested and (deadline is None or time.monotonic() < deadline):
+            while taker and not stop.requested and (deadline is None or time.monotonic() < deadline):
                 supervisor.watch()
                 screen.show(taker.latest)
                 time.sleep(LOOK_EVERY)
@@ -143,7 +145,7 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "pipeline", *arguments]
 
 
-def _start(supervisor: Supervisor, settings: Settings, logs: Path, screen: Screen) -> None:
+def _start(supervisor: Supervisor, settings: Settings, logs: Path) -> None:
     """Broker, topics, store, schema, worker: in this order, each when the one before serves."""
     environment = _environment(settings)
     if settings.kafka_is_embedded:
@@ -168,7 +170,6 @@ def _start(supervisor: Supervisor, settings: Settings, logs: Path, screen: Scree
     health = f"http://{settings.metrics_host}:{settings.metrics_port}/health"
     worker = Child("worker", _command("worker"), environment, logs / "worker.log", lambda: _get(health))
     supervisor.run(worker)
-    screen.say("ready")
 
 
 def _start_traffic(

@@ -18,11 +18,11 @@ CONNECT_SECONDS = 3.0
 @click.command()
 @click.option("-l", "--loglevel", default="info", show_default=True, help="debug, info, warning or error")
 def worker(loglevel: str) -> None:
-    r"""Count visits: Kafka in, ClickHouse and the dead letters out.
+    """Count visits: Kafka in, ClickHouse and the dead letters out.
 
     \b
     instant-t worker
-    INSTANT_T_KAFKA=kafka1:9092,kafka2:9092 \
+    INSTANT_T_KAFKA=kafka1:9092,kafka2:9092 \\
     INSTANT_T_CLICKHOUSE=clickhouse://writer:...@store:9000/ent instant-t worker
 
     Start as many as there are partitions; give each its INSTANT_T_METRICS_PORT when they share a machine.

@@ -12,7 +12,7 @@ from pipeline.simulate.dice import Floats
 OPENS_HOUR = 7.5
 """Local time in Paris at which the scenario begins."""
 MORNING_HOURS = 3.0
-"""The ramp and the first lessons, 07:30 to 10:30. Shares of profils and the mean rate of an endless run are those of these hours."""
+"""The ramp and the first lessons, 07:30 to 10:30: shares of profils and the mean rate of an endless run are theirs."""
 
 
 def _step(hour: Floats, centre: float, width: float) -> Floats:

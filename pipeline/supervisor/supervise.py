@@ -41,7 +41,7 @@ class Supervisor:
         restarts_with_it: tuple[str, ...] = (),
         then: Child | None = None,
     ) -> None:
-        """Start a part and wait until it serves.
+        """Start a part and wait until it serves; nothing once the user wants to stop.
 
         Args:
             child: the part.
@@ -52,6 +52,8 @@ class Supervisor:
         Raises:
             UserError: it cannot be started.
         """
+        if not self._keep_running():
+            return
         self._children.append(child)
         if prepare is not None:
             self._prepare[child.name] = prepare
