@@ -46,7 +46,7 @@ FOOTNOTE = "Visits and visitors are distinct: one that is seen in several rows c
 @click.option("--by", type=click.Choice(list(KEYS)), default="service", show_default=True, help="one row for each")
 @format_option
 def at(t: datetime, minutes: int, by: str, form: str) -> None:
-    r"""Hits, visits and visitors of the M minutes before the instant T.
+    """Hits, visits and visitors of the M minutes before the instant T.
 
     T is `now` (the default), a time of day such as 08:30 or 08:30:10 (today, Paris time), or RFC 3339 with its
     offset. The window holds the events with T - M min <= event_time < T.

@@ -13,7 +13,7 @@ from pipeline.store import migrate as schema
 @click.command()
 @click.option("--dry-run", is_flag=True, help="say what would be done, and change nothing")
 def migrate(dry_run: bool) -> None:
-    r"""Bring ClickHouse and Kafka to this release: schema, dimension tables, missing topics.
+    """Bring ClickHouse and Kafka to this release: schema, dimension tables, missing topics.
 
     It can be run again at any time, also while a worker runs, and does only what is missing. Topics that exist are
     left as they are. ClickHouse is reached with INSTANT_T_CLICKHOUSE_ADMIN, else INSTANT_T_CLICKHOUSE, else the

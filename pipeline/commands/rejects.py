@@ -40,7 +40,7 @@ def _selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def rejects() -> None:
-    r"""What was rejected: list it, look at one, send it again after a fix.
+    """What was rejected: list it, look at one, send it again after a fix.
 
     Rejected events lie in the topic ent.rejects.v1 for seven days, with their reason. T is RFC 3339 with an offset,
     a time of day (08:30: today, Paris time), or now.
@@ -57,7 +57,7 @@ def rejects() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="at most N, the newest")
 @format_option
 def list_rejects(reason: str | None, since: datetime | None, until: datetime | None, limit: int, form: str) -> None:
-    r"""List rejected events, the newest last, with how many there are of each reason.
+    """List rejected events, the newest last, with how many there are of each reason.
 
     An event is listed once, also when a worker that was started again after a crash rejected it twice.
 
@@ -91,7 +91,7 @@ def list_rejects(reason: str | None, since: datetime | None, until: datetime | N
 @click.argument("record", metavar="TOPIC:PARTITION:OFFSET")
 @click.option("--full", is_flag=True, help=f"the whole value, not only its first {SHOWN_CHARACTERS:,} characters")
 def show(record: str, full: bool) -> None:
-    r"""Show one rejected event: why, where from, and its original value.
+    """Show one rejected event: why, where from, and its original value.
 
     RECORD is what `list` prints: where the event lay, or where its letter lies in ent.rejects.v1. What a terminal
     might obey (control characters) is escaped.
@@ -141,7 +141,7 @@ def redrive(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    r"""Send rejected events to ent.visits.v1 again, as they were, once each: after a fix.
+    """Send rejected events to ent.visits.v1 again, as they were, once each: after a fix.
 
     Kafka remembers what was sent; a second run sends only what was rejected since. An event that comes back is not
     sent a third time unless --again is given. If a run is interrupted, run it again: events count once.

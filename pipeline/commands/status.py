@@ -163,7 +163,7 @@ def duration(seconds: float) -> str:
 
 @click.command()
 def status() -> None:
-    r"""Are broker, store, schema, topics, worker, lag and data age right?
+    """Are broker, store, schema, topics, worker, lag and data age right?
 
     One line for each; exit status 0 when all are `ok`, 1 when one is `FAIL`. The worker is asked on this machine's
     metrics port (INSTANT_T_METRICS_HOST and _PORT); of several workers, the one that holds the port answers.
