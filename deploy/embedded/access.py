@@ -56,6 +56,8 @@ class Access:
         for node in statement.nodes[1:]:
             if node.kind.endswith("Query") and node.kind not in rules.INNER_QUERIES | rules_of.statements:
                 raise Failure(ACCESS_DENIED, f"DB::Exception: {login}: {node.kind} is refused.")
+        if words.count("SELECT") > statement.count("SelectQuery"):
+            raise _denied(login, "a SELECT that the syntax tree leaves out", "a subquery")
         if statement.root.startswith("Show"):
             self._check_show(login, statement, words)
         for name in statement.settings():
@@ -98,7 +100,7 @@ class Access:
         return set(self._parser.ask("SELECT name FROM system.databases").splitlines())
 
     def _check_functions(self, login: str, statement: Statement) -> None:
-        for name in statement.named("Function"):
+        for name in statement.named("Function") + statement.written_functions():
             plain = name.lower()
             if rules.REFUSED_FUNCTIONS.fullmatch(plain):
                 raise _denied(login, f"the function {name}()", "a view of bi")
@@ -109,7 +111,7 @@ class Access:
     def _check_tables(self, login: str, database: str, statement: Statement, external: Collection[str]) -> None:
         """Every name that could be a table: a view of parameters, an identifier behind IN, an alias of a table."""
         may = rules.OF[login]
-        names = statement.named("TableIdentifier", "Identifier", "QualifiedAsterisk")
+        names = statement.named("TableIdentifier", "Identifier", "QualifiedAsterisk") + statement.written_names()
         names += [name for name in statement.named("Function") if "." in name]
         names += [name for name in statement.after("TableExpression") if name.lower() not in rules.TABLE_FUNCTIONS]
         if statement.root in ("ShowCreateTableQuery", "ShowCreateViewQuery", "ExistsTableQuery", "ExistsViewQuery"):
@@ -167,7 +169,7 @@ def _refuse_dangers(statement: Statement, words: list[str]) -> None:
     for name in statement.after("Storage"):
         if not rules.ENGINES.fullmatch(name.lower()):
             raise Failure(NOT_IMPLEMENTED, f"DB::Exception: the embedded store has no engine {name}. (NOT_IMPLEMENTED)")
-    for name in statement.named("Function"):
+    for name in statement.named("Function") + statement.written_functions():
         if rules.DANGEROUS_FUNCTIONS.fullmatch(name.lower()):
             raise Failure(ACCESS_DENIED, f"DB::Exception: the function {name}() is refused here. (ACCESS_DENIED)")
     if statement.root == "SYSTEM" and {"SHUTDOWN", "CRASH"} & set(words):

@@ -32,7 +32,6 @@ MAX_CONNECTIONS = 128
 """Clients at once, on each of the two ports."""
 CLOSING_SECONDS = 5.0
 """How long requests under way may take to end once the gateway is told to stop."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 _log = logging.getLogger(__name__)
 

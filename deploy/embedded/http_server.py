@@ -151,7 +151,7 @@ class HttpHandler(BaseHTTPRequestHandler):
                 login, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
                 raise Failure(AUTHENTICATION_FAILED, "DB::Exception: the Authorization header is not Basic.") from None
-        if not self.logins.accepts(login, password):
+        if not self.logins.accepts(login, password, str(self.client_address[0])):
             raise Failure(
                 AUTHENTICATION_FAILED,
                 f"DB::Exception: {login}: Authentication failed: password is incorrect, or there is no user with such"

@@ -146,7 +146,7 @@ class Client:
         source.varint(), source.varint()  # and version
         self.channel.revision = revision = min(source.varint(), REVISION)
         self._wanted_database, login, password = source.string(), source.string(), source.string()
-        if not self._logins.accepts(login, password):
+        if not self._logins.accepts(login, password, self.channel.socket.getpeername()[0]):
             raise BrokenStream(
                 AUTHENTICATION_FAILED,
                 f"DB::Exception: {login}: Authentication failed: password is incorrect, or there is no user with such"

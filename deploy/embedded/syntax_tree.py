@@ -49,6 +49,10 @@ class Statement:
         """The names of all nodes of these kinds."""
         return [node.name for node in self.nodes if node.kind in kinds]
 
+    def count(self, kind: str) -> int:
+        """How many nodes there are of this kind."""
+        return sum(node.kind == kind for node in self.nodes)
+
     def after(self, kind: str) -> list[str]:
         """The names of functions that stand right under a node of this kind: table functions, storage engines."""
         return [low.name for high, low in pairwise(self.nodes) if high.kind == kind and low.kind == "Function"]
@@ -60,6 +64,27 @@ class Statement:
     def keywords(self) -> list[str]:
         """The canonical text's words in capitals; other tokens as they are, names in quotes as empty."""
         return [t.keyword or (t.text if t.kind == "other" else "") for t in tokens(self.canonical)]
+
+    def written_names(self) -> list[str]:
+        """Every name of the canonical text, `a.b` joined. The tree leaves some out: those in `APPLY(x -> …)`."""
+        names: list[str] = []
+        before = ""
+        for token in tokens(self.canonical):
+            if token.kind in ("word", "quoted"):
+                if before == "." and names:
+                    names[-1] += f".{unquoted(token.text)}"
+                else:
+                    names.append(unquoted(token.text))
+            before = token.text
+        return names
+
+    def written_functions(self) -> list[str]:
+        """Every name of the canonical text that stands before a bracket, or behind APPLY."""
+        pairs = list(pairwise(tokens(self.canonical)))
+        called = [low for low, high in pairs if high.text == "("] + [
+            high for low, high in pairs if low.keyword == "APPLY"
+        ]
+        return [unquoted(name.text) for name in called if name.kind in ("word", "quoted")]
 
     def settings(self) -> list[str]:
         """The names in a SET statement and in SETTINGS clauses."""

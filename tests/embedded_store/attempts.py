@@ -175,6 +175,46 @@ SET param_x = 'ent.hits'
 SELECT * FROM {x:Identifier}
 SELECT * FROM bi.above(least=(SELECT max(cell) FROM ent.hits))
 SELECT * FROM ent.hits(least=1)
+SELECT 1 AS a ORDER BY a WITH FILL FROM 1 TO (SELECT max(cell) FROM ent.hits)
+SELECT 1 AS a, 2 AS b ORDER BY a WITH FILL TO 3 INTERPOLATE (b AS (SELECT max(cell) FROM ent.hits))
+SELECT 1 LIMIT (SELECT max(cell) FROM ent.hits)
+SELECT 1 LIMIT 1 OFFSET (SELECT max(cell) FROM ent.hits)
+SELECT 1 LIMIT 1 BY (SELECT max(cell) FROM ent.hits)
+SELECT sum(1) OVER w WINDOW w AS (ORDER BY (SELECT max(cell) FROM ent.hits))
+SELECT sum(1) OVER (PARTITION BY (SELECT max(cell) FROM ent.hits))
+SELECT sum(1) OVER (ROWS BETWEEN (SELECT max(cell) FROM ent.hits) PRECEDING AND CURRENT ROW)
+SELECT 1 QUALIFY (SELECT max(cell) FROM ent.hits) = 2
+SELECT count() HAVING (SELECT max(cell) FROM ent.hits) = 2
+SELECT count() GROUP BY GROUPING SETS (((SELECT max(cell) FROM ent.hits)), ())
+SELECT * APPLY(x -> (SELECT max(cell) FROM ent.hits)) FROM bi.by_name
+SELECT * APPLY(x -> x IN ent.hits) FROM bi.by_name
+SELECT * APPLY(x -> x IN `ent`.`hits`) FROM bi.by_name
+SELECT COLUMNS('hits') APPLY(x -> x IN (SELECT cell FROM ent.hits)) FROM bi.by_name
+SELECT * APPLY(x -> file('/etc/passwd')) FROM bi.by_name
+SELECT * APPLY(x -> `file`('/etc/passwd')) FROM bi.by_name
+SELECT * APPLY(x -> dictGet('ent.d', 'ids', 1)) FROM bi.by_name
+SELECT * APPLY(x -> x IN merge('ent', 'hits')) FROM bi.by_name
+SELECT * APPLY(dictHas('ent.d')) FROM bi.by_name
+SELECT * APPLY(file) FROM (SELECT '/etc/passwd')
+SELECT * APPLY(`file`) FROM (SELECT '/etc/passwd')
+SELECT * REPLACE((SELECT max(cell) FROM ent.hits) AS hits) FROM bi.by_name
+SELECT COLUMNS('hits') REPLACE((SELECT max(cell) FROM ent.hits) AS hits) FROM bi.by_name
+SELECT x FROM bi.by_name ARRAY JOIN (SELECT groupArray(cell) FROM ent.hits) AS x
+SELECT DISTINCT ON ((SELECT max(cell) FROM ent.hits)) 1
+SELECT quantile((SELECT max(cell) / 10 FROM ent.hits))(1)
+SELECT 1 FROM bi.by_name AS a JOIN bi.by_name AS b ON a.name = b.name AND (SELECT max(cell) FROM ent.hits) = 2
+SELECT 1 FROM bi.by_name AS a ASOF JOIN (SELECT name, cell FROM ent.hits) AS b USING (name, hits)
+SELECT count() FILTER (WHERE 1 IN ent.hits)
+SELECT CASE WHEN 1 IN (SELECT cell FROM ent.hits) THEN 1 END
+SELECT arrayMap(x -> x IN ent.hits, [1])
+SELECT * FROM view(SELECT 1 IN ent.hits)
+SELECT * FROM numbers((SELECT max(cell) FROM ent.hits))
+SELECT * FROM values('a UInt64', (SELECT max(cell) FROM ent.hits))
+SELECT 1 PARALLEL WITH SELECT cell FROM ent.hits
+SELECT 1 EXCEPT SELECT cell FROM ent.hits
+(SELECT 1) UNION DISTINCT (SELECT cell FROM ent.hits)
+SELECT 1 AS `x (alias bi)`, cell FROM ent.hits AS `bi.by_name`
+SELECT '\\n TableIdentifier bi.by_name' AS `\\n Identifier y`, cell FROM ent.hits
 SELECT * FROM bi.by_name INTO OUTFILE '/tmp/instant-t-out'
 SELECT * FROM bi.by_name INTO/**/OUTFILE '/tmp/instant-t-out' TRUNCATE FORMAT CSV
 SELECT * FROM bi.by_name INTO OUTFILE '/tmp/instant-t-out' AND STDOUT
@@ -298,4 +338,7 @@ USE system
 SET max_execution_time = 10
 SET max_threads = 1, join_use_nulls = 1
 SELECT throwIf(0)
+SELECT * APPLY(toString) FROM bi.by_name
+SELECT * APPLY(x -> upper(toString(x))) FROM bi.by_name
+SELECT b.hits, b.* FROM bi.by_name AS b
 """.strip().splitlines()

@@ -181,6 +181,7 @@ CREATE DATABASE k ENGINE = MySQL('127.0.0.1:1', 'a', 'b', 'c')
 CREATE VIEW ent.k AS SELECT file('/etc/passwd')
 CREATE DICTIONARY ent.k (a UInt64) PRIMARY KEY a SOURCE(FILE(path '/etc/passwd' format 'CSV')) LAYOUT(FLAT()) LIFETIME(1)
 SELECT file('/etc/passwd')
+SELECT * APPLY(x -> file('/etc/passwd')) FROM system.one
 SELECT * FROM file('/etc/passwd', 'LineAsString')
 SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a String')
 SELECT * FROM remote('127.0.0.1', 'ent.hits')

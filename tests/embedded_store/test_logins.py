@@ -43,10 +43,18 @@ def test_addresses_carry_the_password_quoted_and_the_database(tmp_path: Path) ->
 
 def test_only_the_right_pair_comes_in(tmp_path: Path) -> None:
     logins = load_or_create(tmp_path)
-    assert logins.accepts("admin", logins.admin)
-    assert logins.accepts("default", "")
+    assert logins.accepts("admin", logins.admin, "127.0.0.1")
+    assert logins.accepts("admin", logins.admin, "192.0.2.1")
     for login, password in (("admin", logins.writer), ("admin", ""), ("nobody", ""), ("", ""), ("default", "x")):
-        assert not logins.accepts(login, password)
+        assert not logins.accepts(login, password, "127.0.0.1")
+
+
+def test_the_login_without_a_password_comes_in_from_loopback_only(tmp_path: Path) -> None:
+    logins = load_or_create(tmp_path)
+    assert all(logins.accepts("default", "", peer) for peer in ("127.0.0.1", "127.9.9.9", "::1"))
+    assert not any(
+        logins.accepts("default", "", peer) for peer in ("192.0.2.1", "0.0.0.0", "2001:db8::1", "fe80::1%eth0")
+    )
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"admin": 1, "writer": 2}', '{"admin": "", "writer": ""}'])
