@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from pipeline.transport.consumer import BatchConsumer, TransportHooks
+from pipeline.transport.logs import quieten_aiokafka
 from pipeline.transport.tables import QuickTableManager
 
 drivers.TRANSPORTS.aliases["batch"] = f"{__name__}:Transport"
@@ -46,6 +47,7 @@ def install(app: faust.App, *, flush: Callable[[], Awaitable[None]] | None = Non
         flush_timeout: seconds to wait for `flush`; at most a third of the rebalance timeout is sensible.
     """
     _hooks[app] = TransportHooks(flush, flush_timeout)
+    quieten_aiokafka()
 
     # `faust worker` switches its web server on unless its own command line says otherwise, whatever the settings say.
     app.boot_strategy.enable_web = False

@@ -7,6 +7,7 @@ fetch with silence instead of an error.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import Any
@@ -31,6 +32,8 @@ class BatchFetcher(Fetcher):  # type: ignore[misc]
     _batched: set[str]
     _refused: dict[TopicPartition, int]
     """Positions that the broker did not have, until the new ones are known."""
+    _asked: set[TopicPartition]
+    """Partitions whose reset we asked for ourselves: nothing to tell."""
     _beyond: dict[TopicPartition, float]
     """Since when (monotonic seconds) a position lies beyond the high watermark."""
     _told: set[tuple[TopicPartition, int, int]]
@@ -47,13 +50,24 @@ class BatchFetcher(Fetcher):  # type: ignore[misc]
         fetcher._batched = batched
         fetcher.jumps = {}
         fetcher._refused = {}
+        fetcher._asked = set()
         fetcher._beyond = {}
         fetcher._told = set()
         adopted: BatchFetcher = fetcher
         return adopted
 
+    def request_offset_reset(self, tps: Any, strategy: int) -> Any:
+        """Look up where `tps` begin or end, as asked."""
+        self._asked.update(tps)
+        return super().request_offset_reset(tps, strategy)
+
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
-        wakeup: bool = await super()._proc_fetch_request(assignment, node_id, request)
+        try:
+            wakeup: bool = await super()._proc_fetch_request(assignment, node_id, request)
+        except asyncio.CancelledError:
+            # aiokafka forgets this while it backs off from a broker that is down; the cancellation would then end its
+            # consumer's `stop`, and with that Faust's thread, and the worker would never end.
+            return False
         for topic, partitions in request.topics if assignment.active else ():
             if topic in self._batched:
                 for partition, position, _size in partitions:
@@ -65,7 +79,9 @@ class BatchFetcher(Fetcher):  # type: ignore[misc]
         """Look at what one fetch from `position` did to the partition."""
         if state.awaiting_reset:
             self._refused.setdefault(tp, position)
-        elif state.highwater is None or state.position <= state.highwater or tp in self._records:
+            return
+        self._refused.pop(tp, None)  # a seek came before the reset
+        if state.highwater is None or state.position <= state.highwater or tp in self._records:
             self._beyond.pop(tp, None)
         elif time.monotonic() - self._beyond.setdefault(tp, time.monotonic()) >= BEYOND_END_SECONDS:
             del self._beyond[tp]
@@ -76,14 +92,19 @@ class BatchFetcher(Fetcher):  # type: ignore[misc]
         wakeup: bool = await super()._update_fetch_positions(assignment, node_id, tps)
         for tp in tps:
             state = assignment.state_value(tp)
-            if tp in self._refused and state.has_valid_position:
-                self._tell(tp, self._refused.pop(tp), state.position)
+            if state.has_valid_position:
+                refused = self._refused.pop(tp, state.position)
+                if tp not in self._asked:
+                    self._tell(tp, refused, state.position)
+                self._asked.discard(tp)
         return wakeup
 
     def _tell(self, tp: TopicPartition, refused: int, position: int) -> None:
+        if refused == position:
+            return
         self.jumps[tp] = position
         # Faust seeks to the committed offset once more after a rebalance: the same news is not told twice.
-        if refused == position or (tp, refused, position) in self._told:
+        if (tp, refused, position) in self._told:
             return
         self._told.add((tp, refused, position))
         where = f"{tp.topic} partition {tp.partition}"

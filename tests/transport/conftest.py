@@ -17,6 +17,7 @@ with warnings.catch_warnings():
     # kafka-python 3.0.12 reads its schemas with importlib.resources.read_text, deprecated for a while in Python 3.11.
     warnings.simplefilter("ignore", DeprecationWarning)
     from kafka.admin import KafkaAdminClient, NewTopic
+    from kafka.errors import KafkaError
 
 _numbers = itertools.count(1)
 
@@ -66,9 +67,14 @@ def make_topic(broker: Broker, name: str, partitions: int = 1, **config: str) ->
 
 
 def committed(broker: Broker, group: str) -> dict[int, int]:
-    """Committed offsets of the group's one topic, by partition."""
+    """Committed offsets of the group's one topic, by partition; none while the broker still makes its offsets topic."""
     with admin(broker) as client:
-        offsets = client.list_group_offsets(group)[group]
+        try:
+            offsets = client.list_group_offsets(group)[group]
+        except KafkaError as error:
+            if error.retriable:
+                return {}
+            raise
     return {tp.partition: found.offset for tp, found in offsets.items() if found.offset >= 0}
 
 

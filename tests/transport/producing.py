@@ -80,7 +80,7 @@ class Stream:
         """Records a second over all partitions."""
         self.sent: dict[int, list[str]] = {partition: [] for partition in range(partitions)}
         """What the broker acknowledged."""
-        self._task: asyncio.Task[None] | None = None
+        self._ending = False
 
     async def __aenter__(self) -> Stream:
         self._producer = AIOKafkaProducer(bootstrap_servers=self.broker.address, linger_ms=10)
@@ -89,14 +89,13 @@ class Stream:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._ending = True
+        await self._task
         await self._producer.stop()
 
     async def _send(self) -> None:
         number = 0
-        while True:
+        while not self._ending:
             sent: list[tuple[int, str, Any]] = []
             for _ in range(max(1, self.rate // 20)):
                 partition, value = number % self.partitions, str(number)
@@ -105,7 +104,7 @@ class Stream:
                 number += 1
             for partition, value, future in sent:
                 try:
-                    await asyncio.shield(future)
+                    await future
                 except KafkaError:
                     continue
                 self.sent[partition].append(value)

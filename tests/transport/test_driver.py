@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import faust
 import pytest
 from faust.types import TP
 
-from pipeline.transport import BatchSchema, RecordBatch, app_settings, install, lags
+from pipeline.transport import BatchSchema, RecordBatch, app_settings, install, lags, logs
 from pipeline.transport.batch import BatchMessage, Claim
 from pipeline.transport.consumer import BatchConsumer
 from pipeline.transport.driver import Transport
@@ -81,3 +82,23 @@ def test_the_batch_goes_through_the_schema_as_it_is() -> None:
     message = BatchMessage(batch, Claim(tp, 12), generation=4)
     assert BatchSchema().loads_value(None, message) is batch
     assert (message.offset, message.timestamp, message.tp, message.generation_id) == (11, 2.5, tp, 4)
+
+
+def test_a_repeated_error_is_said_once_in_ten_seconds_and_then_how_often_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([100.0, 100.1, 109.9, 110.0])
+    monkeypatch.setattr("pipeline.transport.logs.time.monotonic", lambda: next(clock))
+    once = logs.SayOnce()
+    heard = []
+    for node in range(4):
+        record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "Unable connect to node %d", (node,), None)
+        if once.filter(record):
+            heard.append(record.getMessage())
+    assert heard == ["Unable connect to node 0", "Unable connect to node 3 (2 more like this meanwhile)"]
+
+
+def test_what_is_not_a_warning_is_never_held_back() -> None:
+    record = logging.LogRecord("aiokafka", logging.INFO, "", 0, "Joined group", (), None)
+    once = logs.SayOnce()
+    assert [once.filter(record) for _ in range(3)] == [True, True, True]

@@ -68,6 +68,7 @@ def create(options: argparse.Namespace) -> faust.App:
     app = faust.App(options.group, **app_settings(options.address.split(","), options.session))
     out = Path(options.out).open("a")  # noqa: SIM115 - as long as the process lives
     sink = Sink(out, options)
+    sink.note({"started": True})
     install(app, flush=sink.flush, flush_timeout=options.flush_timeout)
     topic = app.topic(options.topic, schema=BatchSchema())
 

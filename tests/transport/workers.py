@@ -39,7 +39,6 @@ class Worker:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=log, stderr=subprocess.STDOUT
             )
-        self.started_at = time.time()
         self.proc = Path("/proc") / str(self.process.pid)
 
     def lines(self) -> list[dict[str, Any]]:
