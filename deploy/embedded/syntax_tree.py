@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from deploy.embedded.engine import Engine
@@ -61,10 +61,12 @@ class Statement:
         """The table that a statement changes: its own identifiers, one (table) or two (database, table)."""
         return [node.name for node in self.nodes if node.depth == 1 and node.kind == "Identifier"]
 
+    @cached_property
     def keywords(self) -> list[str]:
         """The canonical text's words in capitals; other tokens as they are, names in quotes as empty."""
         return [t.keyword or (t.text if t.kind == "other" else "") for t in tokens(self.canonical)]
 
+    @cached_property
     def written_names(self) -> list[str]:
         """Every name of the canonical text, `a.b` joined. The tree leaves some out: those in `APPLY(x -> …)`."""
         names: list[str] = []
@@ -78,6 +80,7 @@ class Statement:
             before = token.text
         return names
 
+    @cached_property
     def written_functions(self) -> list[str]:
         """Every name of the canonical text that stands before a bracket, or behind APPLY."""
         pairs = list(pairwise(tokens(self.canonical)))
@@ -86,6 +89,7 @@ class Statement:
         ]
         return [unquoted(name.text) for name in called if name.kind in ("word", "quoted")]
 
+    @cached_property
     def settings(self) -> list[str]:
         """The names in a SET statement and in SETTINGS clauses."""
         return [name for clause in settings_clauses(self.canonical) for name in clause.names]
