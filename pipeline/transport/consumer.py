@@ -21,6 +21,8 @@ from pipeline.transport.resets import BatchFetcher
 # batch. Faust fixes the wait at 1.5 s.
 FETCH_MIN_BYTES = 32 << 10
 FETCH_MAX_WAIT_MS = 100
+COMMIT_SECONDS = 5.0
+"""aiokafka tries a commit for as long as the broker is away; a worker that is to end cannot wait for that."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         if self.fetcher is not None:
             self.fetcher.allowance.renew()
         return await super()._fetch_records(*args, **kwargs)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        try:
+            return bool(await asyncio.wait_for(super()._commit(offsets), COMMIT_SECONDS))
+        except TimeoutError:
+            self.log.warning("No commit within %g s; the next one includes it.", COMMIT_SECONDS)
+            return False
 
     async def read_from_beginning(self, tps: set[TP]) -> None:
         """Let the fetcher look up the earliest offsets of `tps`, without waiting for them."""
