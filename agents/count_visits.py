@@ -70,7 +70,10 @@ class VisitCounter:
         self._words = Words()
         self._open = self._new()
         self._one_flush = asyncio.Lock()
-        self._failed = False
+        self._failure: BaseException | None = None
+        """What ended a flush before its acknowledgement; nothing is flushed after it."""
+        self._behind: asyncio.Task[None] | None = None
+        """The last flush that was started without waiting for it."""
         self._latest: dict[tuple[str, int], Position] = {}
 
     def _new(self) -> _Open:
@@ -83,7 +86,7 @@ class VisitCounter:
         total = len(batch.values)
         for start in range(0, total, CHUNK):
             while len(self._open) >= self._flush_events:
-                await self.flush()
+                await self._flush_full()
             await self._take_chunk(batch, start, read_ms)
             await asyncio.sleep(0)  # let acknowledgements, timers and the fetcher breathe
         self._note_position(batch, read_ms)
@@ -94,16 +97,20 @@ class VisitCounter:
     async def _take_chunk(self, batch: Any, start: int, read_ms: int) -> None:
         values = batch.values[start : start + CHUNK]
         stamps = batch.timestamps[start : start + CHUNK]
-        if self._open.since is None:
-            self._open.since = asyncio.get_running_loop().time()
         try:
-            rejects = self._open.columns.add(values, stamps, read_ms)
+            rejects = self._filling().columns.add(values, stamps, read_ms)
         except TooManyOriginsError:
             await self.flush()
-            rejects = self._open.columns.add(values, stamps, read_ms)
+            rejects = self._filling().columns.add(values, stamps, read_ms)
         for at, rejected in rejects:
             offset = batch.offset(start + at)
             self._open.letters.append(Letter(batch.tp.topic, batch.tp.partition, offset, values[at], rejected))
+
+    def _filling(self) -> _Open:
+        """What records are added to; its age begins with the first."""
+        if self._open.since is None:
+            self._open.since = asyncio.get_running_loop().time()
+        return self._open
 
     def _note_position(self, batch: Any, read_ms: int) -> None:
         topic, partition = batch.tp
@@ -117,31 +124,48 @@ class VisitCounter:
             max(0, batch.highwater - batch.next),
         )
 
+    async def _flush_full(self) -> None:
+        """Start a flush behind the counting; where one is under way already, wait for both."""
+        if self._one_flush.locked():
+            await self.flush()
+        else:
+            self._behind = asyncio.create_task(self.flush())
+            self._behind.add_done_callback(lambda task: task.cancelled() or task.exception())  # `_failure` holds it
+            await asyncio.sleep(0)
+
     async def flush(self) -> None:
         """Make everything taken so far durable and acknowledge it; flushes follow one another in order.
 
         Raises:
-            Exception: what the sink or the dead letters raised. Nothing of the flush was acknowledged, and the
-                worker must stop: going on would commit offsets behind a hole.
+            Exception: what the sink or the dead letters raised, now or in an earlier flush. Nothing of that flush was
+                acknowledged, and the worker must stop: going on would commit offsets behind a hole.
         """
         async with self._one_flush:
-            if self._failed:
-                raise StoreUnavailable("an earlier flush failed: nothing after it may be acknowledged")
+            if self._failure is not None:
+                raise self._failure
             full, self._open = self._open, self._new()
             if full.since is None:
                 return
-            self._failed = True  # until proved otherwise, whatever ends this flush
-            loop = asyncio.get_running_loop()
-            positions = tuple(full.positions.values())
-            durable: list[Awaitable[None]] = [self._dead_letters.send(full.letters)]
-            durable.append(loop.run_in_executor(self._thread, self._sink.write, full.columns, positions))
-            await asyncio.gather(*durable)
-            for event in full.events:
-                event.ack()
-            self._failed = False
-            self._latest |= full.positions
-            newest_ms = max((position.newest_arrival_ms for position in positions), default=0)
-            self._meter.flushed(full.columns, full.letters, loop.time() - full.since, newest_ms)
+            self._failure = StoreUnavailable("a flush was cut short: nothing after it may be acknowledged")
+            try:
+                await self._make_durable(full, full.since)
+            except Exception as error:
+                self._failure = error
+                raise
+            self._failure = None
+
+    async def _make_durable(self, full: _Open, since: float) -> None:
+        loop = asyncio.get_running_loop()
+        positions = tuple(full.positions.values())
+        await asyncio.gather(
+            self._dead_letters.send(full.letters),
+            loop.run_in_executor(self._thread, self._sink.write, full.columns, positions),
+        )
+        for event in full.events:
+            event.ack()
+        self._latest |= full.positions
+        newest_ms = max((position.newest_arrival_ms for position in positions), default=0)
+        self._meter.flushed(full.columns, full.letters, loop.time() - since, newest_ms)
 
     def latest(self) -> list[Position]:
         """The last acknowledged position of every partition this worker has counted."""

