@@ -99,6 +99,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.batched: set[str] = set()
         self.ledger = AckLedger()
+        self._ended = False
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -230,6 +231,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
         What is not acked by then is read again, by whoever has the partition next.
         """
+        if self._ended:  # Faust comes here twice when it stops; a sink that hangs is waited for once
+            return
+        self._ended = self.app.should_stop
         if self.hooks.flush is not None:
             await self._bounded(self.hooks.flush(), "the flush")
         await self._bounded(self._commit_now(), "the commit")
