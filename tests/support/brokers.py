@@ -7,6 +7,7 @@ what it started by process id.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import random
 import shutil
@@ -24,7 +25,6 @@ import pytest
 from deploy.embedded.broker import broker_command, wait_ready
 
 HERE = Path(__file__).parent / "kafka"
-KAFKA_VERSION = "4.1.0"
 READY_SECONDS = 40.0
 """Apache Kafka needs 6 s on an idle machine; tests share theirs."""
 
@@ -142,7 +142,8 @@ def kafka_classpath() -> Path:
         pytest.skip.Exception: Java or Maven is missing, or Maven cannot fetch the jars.
     """
     missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "instant-t" / f"kafka-{KAFKA_VERSION}"
+    wanted = hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()[:12]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "instant-t" / f"kafka-{wanted}"
     if "java" in missing or (missing and not cache.is_dir()):
         pytest.skip(f"Apache Kafka needs java and mvn: {' and '.join(missing)} not found")
     if cache.is_dir():
