@@ -40,14 +40,20 @@ def test_a_minute_is_sealed_when_it_has_ended_and_been_quiet_for_ten_seconds(wor
     assert sealing.seal(worker, touched + timedelta(seconds=12)) == sealing.SealReport(0, 0, 0)
 
 
-def test_a_trickle_of_late_events_seals_a_minute_at_most_once_a_minute(worker: Store) -> None:
+def test_a_trickle_of_late_events_seals_a_minute_at_most_every_five_minutes(worker: Store) -> None:
     write(worker, hour_start(hours_ago=3), [1])
     assert sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=12)).minutes == 1
     write(worker, hour_start(hours_ago=3), [2])
     assert sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=3)).minutes == 0
     write(worker, hour_start(hours_ago=3), [3])
     assert sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=3)).minutes == 0
-    assert sealing.seal(worker, datetime.now(UTC) + timedelta(seconds=61)).minutes == 1
+    last_seal = datetime.now(UTC)
+    mark_touched(worker, [int(hour_start(hours_ago=3).timestamp())])
+    worker.execute(
+        "INSERT INTO ent.marks (start, touched) VALUES", [(hour_start(3), last_seal + timedelta(seconds=295))]
+    )
+    assert sealing.seal(worker, last_seal + timedelta(seconds=280)).minutes == 0
+    assert sealing.seal(worker, last_seal + timedelta(seconds=301)).minutes == 1
     assert worker.execute("SELECT hits FROM ent.keys_minute FINAL WHERE kind = 'total'") == [(3,)]
 
 
