@@ -140,7 +140,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         jumped = fetcher is not None and fetcher.jumps.pop(tp, None) == batch.first
         if batch.first < expected:
             self.log.info("%s: reading again from %d (was at %d).", tp, batch.first, expected)
-            self.ledger.start(tp, batch.first)
+            with ack_lock:
+                self.ledger.start(tp, batch.first)
             self._read_offset[tp] = None
             self._committed_offset[tp] = None
             return True
@@ -212,11 +213,12 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         for tp in self.assignment():
             if tp.topic in self.batched:
                 committed = self._committed_offset[tp]
-                if committed:
-                    self.ledger.start(tp, committed)
-                else:
+                with ack_lock:
                     self.ledger.forget([tp])
-                    fresh.add(tp)
+                    if committed:
+                        self.ledger.start(tp, committed)
+                    else:
+                        fresh.add(tp)
         if fresh:  # Faust leaves these where they are, also when some of their records were already polled and dropped
             await self._thread.read_from_beginning(fresh)
 
