@@ -131,24 +131,16 @@ class Columns:
         """
         if not values:
             return []
-        kept: list[int] | None = None
-        rejects: list[RejectedAt] = []
-        try:
-            if max(map(len, values)) > MAX_VALUE_BYTES:  # type: ignore[arg-type]
-                raise TypeError
-            events = [decode_usual(value) for value in values]  # type: ignore[arg-type]
-        except UNUSUAL:
-            events, kept, rejects = _judge_each(values)
-            stamps_ms = [stamps_ms[i] for i in kept]
+        events, rejects = _judge(values)
         if events:
-            rejects += self._place(events, kept, stamps_ms, read_ms)
-            if kept is not None:
-                rejects.sort()
+            kept = None
+            if rejects:
+                kept = np.delete(np.arange(len(values)), [reject.at for reject in rejects])
+            rejects += self._place(events, kept, np.array(stamps_ms, np.int64), read_ms)
+            rejects.sort()
         return rejects
 
-    def _place(
-        self, events: list[Event], kept: list[int] | None, stamps_ms: Sequence[int], read_ms: int
-    ) -> list[RejectedAt]:
+    def _place(self, events: list[Event], kept: Keys | None, stamps_ms: Instants, read_ms: int) -> list[RejectedAt]:
         """Put well-formed events in their cells; `kept` are their places in the values given (None: the same)."""
         services, profils, territories, origins = (
             self._words.services,
@@ -161,7 +153,9 @@ class Columns:
         territory = np.array([territories[e.uai] for e in events], np.int64)
         origin = np.array([origins[e.projet, e.exploitant, e.plateforme] for e in events], np.int64)
         time_us = parse_column([e.event_time for e in events])
-        stamp_us = np.minimum(np.array(stamps_ms, np.int64), _LAST_STAMP_MS) * 1000
+        if kept is not None:
+            stamps_ms = stamps_ms[kept]
+        stamp_us = np.minimum(stamps_ms, _LAST_STAMP_MS) * 1000
         read_us = read_ms * 1000
         stamp_us[stamp_us < 0] = read_us
         oldest_us = np.maximum(stamp_us, read_us) - self._max_age_us
@@ -174,7 +168,7 @@ class Columns:
         if not good.all():
             for i in np.flatnonzero(~good).tolist():
                 why = _why(events[i], int(territory[i]), int(time_us[i]), int(oldest_us[i]))
-                rejects.append(RejectedAt(i if kept is None else kept[i], why))
+                rejects.append(RejectedAt(i if kept is None else int(kept[i]), why))
             service, profil, territory, origin = service[good], profil[good], territory[good], origin[good]
             time_us, stamp_us, ids = time_us[good], stamp_us[good], ids[good]
             if not time_us.size:
@@ -204,17 +198,28 @@ class Columns:
         return np.concatenate(self._keys), np.concatenate(self._ids)
 
 
-def _judge_each(values: Sequence[bytes | None]) -> tuple[list[Event], list[int], list[RejectedAt]]:
-    """One by one: the well-formed events, their places, and the others with their reason."""
-    events, kept, rejects = [], [], []
-    for i, value in enumerate(values):
-        verdict = judge(value)
-        if isinstance(verdict, Event):
-            events.append(verdict)
-            kept.append(i)
-        else:
-            rejects.append(RejectedAt(i, verdict))
-    return events, kept, rejects
+def _judge(values: Sequence[bytes | None]) -> tuple[list[Event], list[RejectedAt]]:
+    """The well-formed events in order, and the others with their place and reason."""
+    events: list[Event] = []
+    rejects: list[RejectedAt] = []
+    try:
+        unfit = max(map(len, values)) > MAX_VALUE_BYTES  # type: ignore[arg-type]
+    except TypeError:  # a tombstone has no length
+        unfit = True
+    given = [b"" if value is None or len(value) > MAX_VALUE_BYTES else value for value in values] if unfit else values
+    remaining = iter(given)
+    while True:
+        try:
+            # As fast as it goes until a value that is not usual; what was decoded before it stays in the list.
+            events.extend(map(decode_usual, remaining))  # type: ignore[arg-type]
+            return events, rejects
+        except UNUSUAL:
+            at = len(events) + len(rejects)
+            verdict = judge(values[at])
+            if isinstance(verdict, Event):
+                events.append(verdict)
+            else:
+                rejects.append(RejectedAt(at, verdict))
 
 
 def _why(event: Event, territory: int, time_us: int, oldest_us: int) -> Rejected:

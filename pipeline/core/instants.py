@@ -24,6 +24,8 @@ _RFC3339 = re.compile(
 ).fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_WORTH_A_MATRIX = 16  # values
+_LONGEST = 35  # characters: microseconds and an offset, with some to spare
 _FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
@@ -56,14 +58,29 @@ def parse_column(values: Sequence[str | int]) -> Instants:
     column = _uniform_column(values)
     if column is not None:
         return column
-    parsed = (parse(value) for value in values)
-    return np.fromiter((NO_INSTANT if p is None else p for p in parsed), np.int64, len(values))
+    # Producers write in a few forms each: the most frequent length makes a matrix, the others one of their own.
+    texts = [value if isinstance(value, str) else "" for value in values]
+    lengths = np.array(list(map(len, texts)))
+    others = np.flatnonzero(lengths != np.bincount(np.minimum(lengths, _LONGEST)).argmax()).tolist()
+    if len(values) - len(others) >= _WORTH_A_MATRIX:
+        filler = texts[next(iter(set(range(len(texts))).difference(others)))]
+        for at in others:
+            texts[at] = filler
+        column = _uniform_column(texts)
+        if column is not None:
+            column[others] = parse_column([values[at] for at in others])
+            return column
+    return np.array([_or_none(parse(value)) for value in values], np.int64)
+
+
+def _or_none(instant: int | None) -> int:
+    return NO_INSTANT if instant is None else instant
 
 
 def _uniform_column(values: Sequence[str | int]) -> Instants | None:
     """Texts of one length and one form, read as a matrix of characters; None when they are not that."""
     first = values[0]
-    if not isinstance(first, str) or not 20 <= len(first) <= 35:
+    if not isinstance(first, str) or not 20 <= len(first) <= _LONGEST:
         return None
     try:
         # The line feed between two texts is checked below: equal lengths are not assumed from an equal sum.
@@ -107,14 +124,21 @@ def _uniform_column(values: Sequence[str | int]) -> Instants | None:
             total = total * 10 + digits[:, place[at]]
         return total
 
-    year, month, day = number(0, 4), number(5, 2), number(8, 2)
     hour, minute, second = number(11, 2), number(14, 2), number(17, 2)
-    good = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (hour <= 23) & (minute <= 59) & (second <= 59)
-    first_of_month = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    start_day = first_of_month.astype("datetime64[D]").astype(np.int64)
-    next_month = (first_of_month + 1).astype("datetime64[D]").astype(np.int64)
-    good &= start_day + day - 1 < next_month
-    seconds = (start_day + day - 1) * 86_400 + hour * 3600 + minute * 60 + second
+    good = (hour <= 23) & (minute <= 59) & (second <= 59)
+    if (chars[:, :10] == chars[0, :10]).all():  # one day, as nearly always
+        midnight = parse(f"{first[:10]}T00:00:00Z")
+        if midnight is None:
+            return np.full(rows, NO_INSTANT)
+        days: Instants | int = midnight // 86_400_000_000
+    else:
+        year, month, day = number(0, 4), number(5, 2), number(8, 2)
+        first_of_month = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+        start_day = first_of_month.astype("datetime64[D]").astype(np.int64)
+        next_month = (first_of_month + 1).astype("datetime64[D]").astype(np.int64)
+        days = start_day + day - 1
+        good &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (days < next_month)
+    seconds = days * 86_400 + hour * 3600 + minute * 60 + second
     if not zulu:
         offset_hours, offset_minutes = number(end + 1, 2), number(end + 4, 2)
         good &= (offset_hours <= 23) & (offset_minutes <= 59)

@@ -9,6 +9,7 @@ tables; the two take turns. Prints medians.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.broker.publish import Publisher
+from aiokafka import AIOKafkaProducer
+
 from pipeline.simulate.scenario import DEFAULT, scenario
 from pipeline.simulate.traffic import Traffic
 from pipeline.topics import VISITS
@@ -27,6 +29,7 @@ from tests.acceptance.stack import Stack, running_stack
 from tests.bench.processes import cpu_seconds, peak_mb
 from tests.support.brokers import apache_kafka, embedded_broker, free_port
 
+BATCH_BYTES = 1 << 17
 RATE = 20_000
 """Events per second of event time."""
 SYSTEMS = {"instant-t worker": "pipeline", "stock Faust, take(5000)": "tests.bench.stock_worker"}
@@ -44,15 +47,27 @@ class Figures(NamedTuple):
 
 
 def load(stack: Stack, count: int) -> int:
-    """Publish simulated traffic; returns how many records."""
+    """Publish simulated traffic over four partitions; returns how many records."""
+    return asyncio.run(_load(stack.broker.address, count))
+
+
+async def _load(address: str, count: int) -> int:
     start = datetime.now(UTC) - timedelta(seconds=count / RATE)
+    producer = AIOKafkaProducer(bootstrap_servers=address, compression_type="lz4", max_batch_size=BATCH_BYTES)
+    await producer.start()
     sent = 0
-    with Publisher([stack.broker.address], VISITS) as publisher:
-        for part in Traffic(scenario(DEFAULT), start, count / RATE, RATE, seed=1):
-            for record in part.records:
-                publisher.send(record)
-            sent += len(part.records)
-        publisher.flush()
+    batch = producer.create_batch()
+    for part in Traffic(scenario(DEFAULT), start, count / RATE, RATE, seed=1):
+        now_ms = time.time_ns() // 1_000_000
+        for record in part.records:
+            if batch.append(value=record, key=None, timestamp=now_ms) is None:
+                await producer.send_batch(batch, VISITS, partition=sent % 4)
+                batch = producer.create_batch()
+                if batch.append(value=record, key=None, timestamp=now_ms) is None:
+                    raise SystemExit(f"a record of {len(record)} bytes does not fit a batch")
+            sent += 1
+    await producer.send_batch(batch, VISITS, partition=0)
+    await producer.stop()
     return sent
 
 
