@@ -92,6 +92,14 @@ class Child:
         """Process id of the running process."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
+    def resident_gib(self) -> float:
+        """Memory it holds now, GiB; 0 when it does not run or the system does not tell (Linux does)."""
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        except (OSError, ValueError):
+            return 0.0
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
+
     def last_words(self) -> str:
         """The last line of its log that is not blank, without the program's name before it."""
         try:

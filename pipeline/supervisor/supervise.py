@@ -11,6 +11,8 @@ from pipeline.supervisor.children import Child
 READY_SECONDS = 60.0
 STOP_SECONDS = {"worker": 15.0, "gateway": 20.0}
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+GROWN_GIB = 2.0
+"""The user is told when a part holds this much memory, and again at every doubling."""
 STEADY_SECONDS = 60.0
 """A part that has run for so long begins again with the shortest pause."""
 
@@ -33,6 +35,7 @@ class Supervisor:
         self._again_at: dict[str, float] = {}
         self._started_at: dict[str, float] = {}
         self._then: dict[Child, Child] = {}
+        self._tell_at_gib: dict[str, float] = {}
 
     def run(
         self,
@@ -79,6 +82,7 @@ class Supervisor:
                 continue
             status = child.ended()
             if status is None:
+                self._watch_growth(child)
                 continue
             if status == 0 and child.name == "simulate":
                 self._children.remove(child)
@@ -90,6 +94,13 @@ class Supervisor:
                 self._schedule(
                     child, f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
                 )
+
+    def _watch_growth(self, child: Child) -> None:
+        held = child.resident_gib()
+        if held >= self._tell_at_gib.setdefault(child.name, GROWN_GIB):
+            self._tell_at_gib[child.name] = 2 * held
+            advice = "; its log is in memory: use a Kafka of your own for longer runs" if child.name == "broker" else ""
+            self._say(f"{child.name} holds {held:.1f} GiB of memory{advice}")
 
     def _schedule(self, child: Child, what: str) -> None:
         now = time.monotonic()
