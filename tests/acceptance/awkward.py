@@ -58,7 +58,16 @@ def events(seed: int, count: int, now_ms: int) -> list[Sent]:
         time_ms = minute - rng.randrange(40) * 60_000 + rng.choice((0, -1, 1, 9_999, 10_000, rng.randrange(60_000)))
         time_ms = min(time_ms, now_ms)
         event: dict[str, Any] = {
-            "event_id": rng.choice((f"{rng.getrandbits(128):032x}", f"evt-{number}", f"É{number}", f"{number:064d}")),
+            # The last one comes again in other cells, where it counts again.
+            "event_id": rng.choice(
+                (
+                    f"{rng.getrandbits(128):032x}",
+                    f"evt-{number}",
+                    f"É{number}",
+                    f"{number:064d}",
+                    f"shared-{number % 40}",
+                )
+            ),
             "event_time": _time(rng, time_ms),
             "visit_id": f"visit-{rng.randrange(count // 4 + 1)}",
             "visitor_id": f"{rng.randrange(count // 5 + 1):016x}",

@@ -33,7 +33,11 @@ def test_the_story_of_the_mutants_is_told_right_without_them(gateway: GatewayHan
 
 
 MUTANTS = {
-    "cells are read without FINAL": ("ent.cells FINAL", "ent.cells"),
+    "minutes are sealed from cells without FINAL": ("ent.cells FINAL", "ent.cells"),
+    "hits of unmerged rows are added up": (
+        "uniqExactArray(arrayMap(event -> bitXor(event, cell), hits))",
+        "sum(length(hits))",
+    ),
     "the last sealed row wins, not the one with the most hits": ("ReplacingMergeTree(hits)", "ReplacingMergeTree"),
     "a sealed span is never dirty again": (
         "max(touched) >= max(sealed) AS dirty",

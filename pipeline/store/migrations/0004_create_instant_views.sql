@@ -10,6 +10,9 @@
 -- by an end of the window) come from the cells; the others from the tallest tier that is sealed and whole: hours,
 -- tens, minutes. A tier is not used while anything below it is still to be sealed into it. Days that are closed have
 -- no hot minutes. So nothing is missing and nothing counted twice at a border, also while a seal is running.
+--
+-- Rows of a cell that are not merged yet may hold the same event twice. They are told apart by what they stand for,
+-- (event, cell), mixed into one number: several times faster than merging all rows (FINAL) to read their lengths.
 
 CREATE OR REPLACE VIEW bi.{{view}}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
@@ -29,7 +32,7 @@ WITH
             FROM
             (
                 SELECT
-                    groupArrayIf(start, tier = 'minute' AND (stale OR cut)) AS hot,
+                    groupArrayIf(toUInt32(start), tier = 'minute' AND (stale OR cut)) AS hot,
                     groupArrayIf(start, tier = 'minute' AND NOT (stale OR cut)) AS clean,
                     groupArrayIf(start, tier = 'ten' AND NOT dirty AND whole) AS sealed_tens,
                     groupUniqArrayIf(toStartOfTenMinutes(start), tier = 'minute' AND stale) AS below_tens,
@@ -77,10 +80,15 @@ FROM
     WHERE kind = '{{kind}}' AND start >= toStartOfMinute(since) AND start < till AND has(plan.2, start)
     UNION ALL
     SELECT
-        toString({{key}}) AS key, sum(length(hits)),
+        toString({{key}}) AS key, uniqExactArray(arrayMap(event -> bitXor(event, cell), hits)),
         uniqCombined64ArrayState(17)(visits), uniqCombined64ArrayState(17)(visitors)
-    FROM ent.cells FINAL
-    WHERE bucket >= since AND bucket < till AND has(plan.1, toStartOfMinute(bucket))
+    FROM
+    (
+        SELECT
+            *, cityHash64(bucket, departement, service, profil, projet, exploitant, plateforme) AS cell
+        FROM ent.cells
+        WHERE bucket >= since AND bucket < till AND has(plan.1, intDiv(toUInt32(bucket), 60) * 60)
+    )
     GROUP BY key
 )
 {{grouping}};
