@@ -34,7 +34,7 @@ FOOTNOTE = "Visits and visitors are distinct: one that is seen in several rows c
 
 
 @click.command()
-@click.argument("t", metavar="[T]", type=Moment(), default="now")
+@click.argument("t", metavar="[T]", type=Moment(), required=False)
 @click.option(
     "--minutes",
     type=click.IntRange(1, MINUTES_MAX),
@@ -45,11 +45,12 @@ FOOTNOTE = "Visits and visitors are distinct: one that is seen in several rows c
 )
 @click.option("--by", type=click.Choice(list(KEYS)), default="service", show_default=True, help="one row for each")
 @format_option
-def at(t: datetime, minutes: int, by: str, form: str) -> None:
+def at(t: datetime | None, minutes: int, by: str, form: str) -> None:
     """Hits, visits and visitors of the M minutes before the instant T.
 
-    T is `now` (the default), a time of day such as 08:30 or 08:30:10 (today, Paris time), or RFC 3339 with its
-    offset. The window holds the events with T - M min <= event_time < T.
+    T is a time of day such as 08:30 or 08:30:10 (today, Paris time), RFC 3339 with its offset, or now. The window
+    holds the events with T - M min <= event_time < T, T floored to ten seconds. Without T it ends with the ten seconds
+    that are passing, so that what has just happened is in it.
 
     \b
     instant-t at
@@ -59,7 +60,7 @@ def at(t: datetime, minutes: int, by: str, form: str) -> None:
     """
     settings = setting.load()
     now = datetime.now(UTC)
-    moment = floored(t, minutes, now)
+    moment = floored(t or now + timedelta(seconds=10), minutes, now)
     keys = KEYS[by]
     window = {"at": moment.strftime("%Y-%m-%d %H:%M:%S"), "minutes": minutes}
     with open_store(settings, "reader") as store:

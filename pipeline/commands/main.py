@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from importlib.metadata import version
 from typing import NoReturn
@@ -33,6 +34,7 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f"pipeline.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -54,14 +56,23 @@ def instant_t() -> None:
 
 def main() -> NoReturn:
     """Run the command line; an error a user can cause is one sentence on stderr and exit status 1."""
+    # Until the command runs, Ctrl-C ends the program as it ends any other: quietly, also in the middle of an import.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        instant_t.main(standalone_mode=False)
+        instant_t.main(prog_name="instant-t", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.Abort:
         sys.exit(130)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "instant-t"
+        click.echo(f"instant-t: {error.format_message().rstrip('.')}; see `{command} --help`.", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(f"instant-t: {error.format_message()}", err=True)
         sys.exit(error.exit_code)
     except InstantTError as error:
         click.echo(f"instant-t: {error}", err=True)

@@ -13,6 +13,8 @@ from pipeline.core import instants
 
 PARIS = ZoneInfo("Europe/Paris")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII)
+FIRST, LAST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2105, 1, 1, tzinfo=UTC)
+"""ClickHouse's DateTime holds 1970 to 2106; a window has to fit as well."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,6 +56,8 @@ class Moment(click.ParamType):
                 param,
                 ctx,
             )
+        if not FIRST <= moment <= LAST:
+            self.fail(f"{value!r} is out of reach: write an instant from {FIRST:%Y} to {LAST:%Y}.", param, ctx)
         return moment
 
 

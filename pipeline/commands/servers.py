@@ -14,7 +14,7 @@ from pipeline.store.client import Store
 # Without a handler of its own, the driver's tracebacks would stand on stderr beside the one sentence.
 logging.getLogger("clickhouse_driver").addHandler(logging.NullHandler())
 
-QUERY_SECONDS = 60.0
+QUERY_SECONDS = 30.0
 _NOT_MIGRATED = (46, 60, 81)
 """ClickHouse's codes for an unknown (parametrised) view, table and database."""
 _NO_ANSWER = (None, 209, 210)
@@ -22,13 +22,18 @@ _NO_ANSWER = (None, 209, 210)
 
 
 @contextmanager
-def open_store(settings: Settings, role: Role) -> Iterator[Store]:
+def open_store(settings: Settings, role: Role, timeout: float = QUERY_SECONDS) -> Iterator[Store]:
     """Connect as `role` (see `store_url`); nothing is kept open afterwards.
+
+    Args:
+        settings: which store.
+        role: with which login.
+        timeout: seconds of silence after which the store counts as absent.
 
     Raises:
         UserError: ClickHouse does not answer, has no schema yet, or refuses.
     """
-    store = Store(store_url(settings, role), timeout=QUERY_SECONDS)
+    store = Store(store_url(settings, role), timeout=timeout)
     try:
         yield store
     except StoreUnavailable as error:

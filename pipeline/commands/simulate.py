@@ -82,6 +82,8 @@ def _instant(text: str) -> datetime:
         raise UserError(
             f"--start {text!r} is no instant: write it with an offset or Z, as in 2026-09-01T06:00:00+02:00."
         )
+    if not 1971 <= instant.year <= 2100:
+        raise UserError(f"--start {text!r} is out of reach: write a year from 1971 to 2100.")
     return instant.astimezone(UTC)
 
 
@@ -91,7 +93,7 @@ def _start_that_ends_now(seconds: float, speed: float) -> datetime:
         return now
     if math.isinf(seconds):
         raise UserError(f"At --speed {speed:g} the traffic would run into the future: give --duration or --start.")
-    return now - timedelta(seconds=seconds)
+    return now - timedelta(seconds=seconds * (1 - 1 / speed))  # by its last event, seconds / speed have passed
 
 
 def _to_file(traffic: Traffic, out: str) -> None:

@@ -23,6 +23,7 @@ from pipeline.topics import VISITS
 LATE_SECONDS = 60.0
 """A record that has waited longer than this to be counted means that the picture is late."""
 HTTP_SECONDS = 3.0
+STORE_SECONDS = 4.0
 LOOK_SECONDS = 10.0
 LOOK_BYTES = 64 << 10
 
@@ -44,14 +45,14 @@ def broker_answers(settings: Settings) -> str:
 
 def store_answers(settings: Settings) -> str:
     """Words for a store that answers and lets `bi` be read from."""
-    with open_store(settings, "reader") as store:
+    with open_store(settings, "reader", STORE_SECONDS) as store:
         ((version,),) = store.execute("SELECT version()")
         return f"{store.address} answers (ClickHouse {version})"
 
 
 def schema_is_whole(settings: Settings) -> str:
     """Words for a schema with every migration of this release."""
-    with open_store(settings, "writer") as store:
+    with open_store(settings, "writer", STORE_SECONDS) as store:
         plan = schema.plan(store)
     shipped = len(schema.shipped())
     if plan.migrations:
@@ -130,7 +131,7 @@ def lag_is_small(settings: Settings) -> str:
 
 def data_is_fresh(settings: Settings) -> str:
     """Words for figures that are up to date: the newest record counted is young, or no newer one waits."""
-    with open_store(settings, "reader") as store:
+    with open_store(settings, "reader", STORE_SECONDS) as store:
         rows = store.execute("SELECT newest_arrival, data_age_seconds, lag_records FROM bi.freshness")
     newest: datetime = rows[0][0]
     if newest.replace(tzinfo=newest.tzinfo or UTC).timestamp() <= 0:

@@ -31,6 +31,7 @@ from pipeline.supervisor.screen import Screen
 from pipeline.supervisor.supervise import Supervisor
 
 LOOK_EVERY = 0.25
+MOST = 1_000_000
 
 
 @click.command()
@@ -58,8 +59,9 @@ def up(name: str, rate: float | None, speed: float, duration: float | None, stat
         settings = dataclasses.replace(settings, state=state)
     if name != "none":
         scenario(name)
-    if speed <= 0 or (rate is not None and rate <= 0) or (duration is not None and duration <= 0):
-        raise UserError("--rate, --speed and --duration are numbers above 0.")
+    numbers = [number for number in (rate, speed, duration) if number is not None]
+    if not all(0 < number <= MOST for number in numbers):
+        raise UserError(f"--rate, --speed and --duration are numbers above 0 and up to {MOST:,}.")
     _check_ports(settings)
     logs = _make_folder(settings.state)
     stop = _StopOnSignal()
@@ -83,8 +85,10 @@ def up(name: str, rate: float | None, speed: float, duration: float | None, stat
         finally:
             if taker is not None:
                 taker.close()
-            screen.say("stopping")
-            supervisor.stop()
+            try:
+                screen.say("stopping")
+            finally:  # whoever read us may have gone
+                supervisor.stop()
 
 
 class _StopOnSignal:

@@ -13,10 +13,11 @@ from pipeline.store import migrate
 from pipeline.store.client import Store
 
 CONNECT_SECONDS = 3.0
+LEVELS = ("debug", "info", "warning", "error")
 
 
 @click.command()
-@click.option("-l", "--loglevel", default="info", show_default=True, help="debug, info, warning or error")
+@click.option("-l", "--loglevel", type=click.Choice(LEVELS), default="info", show_default=True)
 def worker(loglevel: str) -> None:
     """Count visits: Kafka in, ClickHouse and the dead letters out.
 

@@ -21,7 +21,11 @@ PARIS = ZoneInfo("Europe/Paris")
 LATE_SECONDS = 10.0
 """Over this data age the screen says so, loudly."""
 LINE_EVERY = 5.0
-ROWS = 12
+MOST_ROWS = 12
+LINES_AROUND = 14
+"""Lines of the screen beside the rows: frame, summary, headings, totals, addresses, what was said."""
+WIDE = 110
+"""Columns from which visits and visitors fit beside the names."""
 
 _LABELS = {row.service: row.label_fr for row in services()}
 
@@ -84,9 +88,12 @@ class Screen:
             both.add_column(ratio=1)
             both.add_column(ratio=1)
             of_services = [(_LABELS.get(service, service), counts) for service, _, counts in picture.by_service]
+            size = self._console.size
+            wide = size.width >= WIDE
+            rows = max(3, min(MOST_ROWS, size.height - LINES_AROUND))
             both.add_row(
-                _table("Services", of_services, picture.total),
-                _table("Académies", list(picture.by_academie), picture.total),
+                _table("Services", of_services, picture.total, rows, wide),
+                _table("Académies", list(picture.by_academie), picture.total, rows, wide),
             )
             parts.append(both)
         where = "  ".join(f"{what} {where}" for what, where in self._addresses)
@@ -111,17 +118,22 @@ def _summary(picture: Picture) -> Text:
     return line
 
 
-def _table(title: str, rows: Sequence[tuple[str, Counts]], total: Counts) -> Table:
+def _table(title: str, counted: Sequence[tuple[str, Counts]], total: Counts, rows: int, wide: bool) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", expand=True, box=None, pad_edge=False)
     table.add_column("", ratio=3, no_wrap=True, overflow="ellipsis")
-    for heading in ("pages vues", "visites", "visiteurs"):
+    for heading in ("pages vues", "visites", "visiteurs") if wide else ("pages vues",):
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, counts in rows[:ROWS]:
-        table.add_row(name, french(counts.hits), french(counts.visits), french(counts.visitors))
-    left = rows[ROWS:]
+
+    def cells(counts: Counts) -> list[str]:
+        numbers = (counts.hits, counts.visits, counts.visitors) if wide else (counts.hits,)
+        return [french(number) for number in numbers]
+
+    for name, counts in counted[:rows]:
+        table.add_row(name, *cells(counts))
+    left = counted[rows:]
     if left:
-        table.add_row(f"… et {len(left)} autres", french(sum(counts.hits for _, counts in left)), "", "", style="dim")
-    table.add_row("Total", french(total.hits), french(total.visits), french(total.visitors), style="bold")
+        table.add_row(f"… et {len(left)} autres", french(sum(counts.hits for _, counts in left)), style="dim")
+    table.add_row("Total", *cells(total), style="bold")
     return table
 
 

@@ -122,3 +122,19 @@ def test_an_event_for_a_minute_long_sealed_shows_in_every_view_within_two_second
         assert hits(stack, end, 1) == 51
         store.close()
         stack.kill_worker(worker)
+
+
+def test_what_happens_now_shows_in_the_now_views_within_two_seconds(tmp_path: Path) -> None:
+    with embedded_broker() as broker, running_stack(broker, tmp_path) as stack:
+        worker = stack.start_worker()
+        store = stack.store()
+        # Five events over more than ten seconds: whatever the place in the ten seconds of a bucket.
+        for count in range(1, 6):
+            stack.sent = produce(broker.address, good(range(count - 1, count)), seed=1)
+            sent_at = time.monotonic()
+            while store.execute("SELECT hits FROM bi.now_total") != [(count,)]:
+                assert time.monotonic() - sent_at < 2.0
+                time.sleep(0.02)
+            time.sleep(2.1)
+        store.close()
+        stack.kill_worker(worker)

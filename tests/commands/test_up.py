@@ -165,7 +165,10 @@ def test_ctrl_c_at_once_ends_it_cleanly(tmp_path: Path, started: list[Up]) -> No
     ("options", "sentence"),
     [
         (("--scenario", "lundi"), "instant-t: There is no scenario 'lundi'"),
-        (("--rate", "-1"), "instant-t: --rate, --speed and --duration are numbers above 0."),
+        (("--rate", "-1"), "instant-t: --rate, --speed and --duration are numbers above 0 and up to 1,000,000."),
+        (("--rate", "2000000"), "instant-t: --rate, --speed and --duration are numbers above 0 and up to 1,000,000."),
+        (("--duration", "nan"), "instant-t: --rate, --speed and --duration are numbers above 0 and up to 1,000,000."),
+        (("--port", "1"), "instant-t: No such option '--port'; see `instant-t up --help`."),
         (("--state", "/proc/nowhere"), "instant-t: the state folder /proc/nowhere cannot be used"),
     ],
 )

@@ -1,6 +1,7 @@
 -- The picture at an instant T: one view for each row of 0004_create_instant_views.csv, `{{column}}` replaced.
 --   view        name in bi
---   at, minutes end and length of the window: parameters of the view, or fixed for those that show now
+--   at, minutes end and length of the window: parameters of the view, or fixed for those that show now (these end with
+--               the ten seconds that are passing: what has just happened is in them)
 --   kind        of the sealed rows; key: the same value, worked out from a cell
 --   columns     made from `key`, before hits, visits and visitors; grouping: none for the total, which is one row
 -- The window is [since, till). T is floored to ten seconds while the window begins in the last 46 hours (cells of
