@@ -54,7 +54,9 @@ DOCUMENTED = (
     Setting("INSTANT_T_CLICKHOUSE_HTTP_PORT", "18123", "port", 1, 65535, "embedded store, HTTP"),
     Setting("INSTANT_T_METRICS_PORT", "18090", "port", 1, 65535, "the worker's /metrics and /health"),
     Setting("INSTANT_T_METRICS_HOST", "127.0.0.1", "address", None, None, "where /metrics and /health listen"),
-    Setting("INSTANT_T_DASHBOARD_PORT", "18080", "port", 1, 65535, "dashboard of `up`"),
+    Setting(
+        "INSTANT_T_DASHBOARD_PORT", "18080", "port", 1, 65535, "kept for the dashboard of `up`, which is not there yet"
+    ),
     Setting(
         "INSTANT_T_MAX_EVENT_AGE",
         str(46 * HOUR),
