@@ -60,18 +60,18 @@ ENGINE = MergeTree
 ORDER BY (day, zone);
 
 CREATE OR REPLACE VIEW bi.services
-DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
+SQL SECURITY DEFINER AS
 SELECT service, famille, domaine, label_fr, dnma_column, legacy_name_2012, legacy_id_2012, code_seen_in_real_software
 FROM ent.services;
 
 CREATE OR REPLACE VIEW bi.territories
-DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
+SQL SECURITY DEFINER AS
 SELECT
     departement_code, departement_name, academie_code, academie_name, region_academique, region_code, region_name,
     zone, uai_prefix, region_academique_code
 FROM ent.territories;
 
 CREATE OR REPLACE VIEW bi.calendar
-DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
+SQL SECURITY DEFINER AS
 SELECT day, zone, weekday, kind, holiday, is_school_day, rentree
 FROM ent.calendar;

@@ -16,7 +16,7 @@
 -- (event, cell), mixed into one number: several times faster than merging all rows (FINAL) to read their lengths.
 
 CREATE OR REPLACE VIEW bi.{{view}}
-DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
+SQL SECURITY DEFINER AS
 WITH
     {{at}} AS asked,
     toIntervalMinute({{minutes}}) AS length,

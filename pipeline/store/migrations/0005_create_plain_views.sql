@@ -4,7 +4,7 @@
 -- of closed days, are integers; the few others are counted from the cells. `dirty` is read once, so that a minute is
 -- never in both. Visits and visitors are exact in each row, and not to be summed over rows.
 CREATE OR REPLACE VIEW bi.traffic_minute
-DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
+SQL SECURITY DEFINER AS
 WITH
     (
         SELECT groupArray(start)
@@ -56,7 +56,7 @@ FROM
 
 -- How fresh the figures are: always one row. Before a worker has written: 1970-01-01 00:00:00, age 0, lag 0.
 CREATE OR REPLACE VIEW bi.freshness
-DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
+SQL SECURITY DEFINER AS
 SELECT
     toDateTime64(max(event_time), 3, 'UTC') AS newest_event_time,
     toDateTime64(max(arrival), 3, 'UTC') AS newest_arrival,
