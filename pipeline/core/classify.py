@@ -6,6 +6,11 @@ under the catch-all (NON_CLASSE, AUTRE): such events are counted, shown under th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
 from schemas.reference import profils, services, territories
 
 UNKNOWN = 64
@@ -22,8 +27,11 @@ DEPARTEMENTS = tuple(row.departement_code for row in territories())
 _HEIR_2012 = {"13": "RESSOURCE_DOCUMENTAIRE", "16": "RESSOURCE_ORIENTATION"}
 _CHECK_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"  # no I, O, Q: 1,609 of 1,609 real UAIs agree
 _TERRITORY_OF_PREFIX = {row.uai_prefix: code for code, row in enumerate(territories())}
+_TERRITORIES = np.array([_TERRITORY_OF_PREFIX.get(f"{prefix:03d}", NO_TERRITORY) for prefix in range(1000)], np.int64)
+_LETTER_CODES = np.frombuffer(_CHECK_LETTERS.encode(), np.uint8)
+_PLACES = 10 ** np.arange(6, -1, -1)
 
-_MOST_REMEMBERED = 100_000  # words; there are about 60,000 schools, and hostile ones must not fill the memory
+_MOST_REMEMBERED = 100_000  # words: hostile ones must not fill the memory
 
 
 def _known_services() -> dict[str, int]:
@@ -64,15 +72,6 @@ class ProfilCodes(dict[str, int]):
         return _remember(self, text, code)
 
 
-class TerritoryCodes(dict[str, int]):
-    """UAI → territory, or NO_TERRITORY when it is no UAI."""
-
-    def __missing__(self, uai: str) -> int:
-        if len(uai) != 8:
-            return NO_TERRITORY  # not remembered: it may be of any length
-        return _remember(self, uai, territory_of(uai))
-
-
 def territory_of(uai: str) -> int:
     """The index in `schemas.reference.territories()` of a UAI in either case, or NO_TERRITORY."""
     digits, letter = uai[:7], uai[7:]
@@ -81,6 +80,22 @@ def territory_of(uai: str) -> int:
     if letter.upper() != _CHECK_LETTERS[int(digits) % 23]:
         return NO_TERRITORY
     return _TERRITORY_OF_PREFIX.get(digits[:3], NO_TERRITORY)
+
+
+def territory_column(uais: Sequence[str]) -> npt.NDArray[np.int64]:
+    """`territory_of` for a non-empty column of UAIs, read as a matrix of characters; shape (len(uais),), int64."""
+    rows, width = len(uais), 8
+    chars = np.frombuffer("\n".join([*uais, ""]).encode(), np.uint8)
+    # A line feed after every eight bytes: each is eight bytes long, whatever stands in them (nothing but digits and a
+    # letter passes below). Where one is not, none of another length is looked at.
+    if chars.size != rows * (width + 1) or not (chars[width :: width + 1] == 10).all():
+        return territory_column([uai if len(uai) == width and uai.isascii() else "-" * width for uai in uais])
+    chars = chars.reshape(rows, width + 1)
+    digits = chars[:, :7] - np.uint8(48)
+    number = digits @ _PLACES
+    right_letter = ((chars[:, 7] ^ _LETTER_CODES[number % 23]) & 0xDF == 0) & (chars[:, 7] >= 65)
+    territory = _TERRITORIES[np.minimum(number // 10_000, 999)]
+    return np.where((digits <= 9).all(axis=1) & right_letter, territory, NO_TERRITORY)
 
 
 def why_bad_uai(uai: str) -> str:

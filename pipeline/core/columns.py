@@ -18,7 +18,7 @@ from pipeline.core.classify import (
     UNKNOWN,
     ProfilCodes,
     ServiceCodes,
-    TerritoryCodes,
+    territory_column,
     why_bad_uai,
 )
 from pipeline.core.event import MAX_VALUE_BYTES, UNUSUAL, Event, decode_usual, judge
@@ -92,7 +92,6 @@ class Words:
     def __init__(self) -> None:
         self.services = ServiceCodes()
         self.profils = ProfilCodes()
-        self.territories = TerritoryCodes()
 
 
 class Columns:
@@ -142,15 +141,10 @@ class Columns:
 
     def _place(self, events: list[Event], kept: Keys | None, stamps_ms: Instants, read_ms: int) -> list[RejectedAt]:
         """Put well-formed events in their cells; `kept` are their places in the values given (None: the same)."""
-        services, profils, territories, origins = (
-            self._words.services,
-            self._words.profils,
-            self._words.territories,
-            self.origins,
-        )
+        services, profils, origins = self._words.services, self._words.profils, self.origins
         service = np.array([services[e.service] for e in events], np.int64)
         profil = np.array([profils[e.profil] for e in events], np.int64)
-        territory = np.array([territories[e.uai] for e in events], np.int64)
+        territory = territory_column([e.uai for e in events])
         origin = np.array([origins[e.projet, e.exploitant, e.plateforme] for e in events], np.int64)
         time_us = parse_column([e.event_time for e in events])
         if kept is not None:

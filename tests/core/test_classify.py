@@ -14,7 +14,7 @@ from pipeline.core.classify import (
     UNKNOWN,
     ProfilCodes,
     ServiceCodes,
-    TerritoryCodes,
+    territory_column,
     territory_of,
     why_bad_uai,
 )
@@ -23,7 +23,7 @@ from tests.core import oracle, traffic
 
 def departement(uai: str) -> str | None:
     """The département of a UAI, None when it is none."""
-    code = TerritoryCodes()[uai]
+    code = int(territory_column([uai])[0])
     assert code == territory_of(uai)
     return None if code == NO_TERRITORY else DEPARTEMENTS[code]
 
@@ -231,3 +231,13 @@ def test_hostile_words_do_not_fill_the_memory() -> None:
         codes[f"hostile {number}"]
     assert len(codes) <= 100_000
     assert SERVICES[codes["NOTES"]] == "NOTES"
+
+
+LIKE_A_UAI = st.from_regex(r"\A(0[0-9]{2}|620|720|97[0-9]|98[0-9])[0-9]{4}[A-Za-z]\Z")
+
+
+@given(st.lists(st.one_of(LIKE_A_UAI, st.text(max_size=10), st.text("0123456789\né", max_size=8)), min_size=1))
+def test_a_column_of_uais_is_read_as_one_at_a_time(uais: list[str]) -> None:
+    lettered = [uai[:7] + "ABCDEFGHJKLMNPRSTUVWXYZ"[int(uai[:7]) % 23] if uai[:7].isdecimal() else uai for uai in uais]
+    assert territory_column(lettered).tolist() == [territory_of(uai) for uai in lettered]
+    assert territory_column(uais).tolist() == [territory_of(uai) for uai in uais]
