@@ -32,6 +32,8 @@ from tests.support.brokers import apache_kafka, embedded_broker, free_port
 BATCH_BYTES = 1 << 17
 RATE = 20_000
 """Events per second of event time."""
+LOOK_EVERY = 0.25
+"""Seconds; each look at /metrics costs the worker some milliseconds of CPU."""
 SYSTEMS = {"instant-t worker": "pipeline", "stock Faust, take(5000)": "tests.bench.stock_worker"}
 
 
@@ -89,7 +91,7 @@ def run(stack: Stack, module: str, group: str, records: int) -> Figures:
     first: tuple[float, float, dict[str, float]] | None = None
     deadline = time.monotonic() + 600
     while True:
-        time.sleep(0.02)
+        time.sleep(LOOK_EVERY)
         if worker.poll() is not None or time.monotonic() > deadline:
             raise SystemExit((stack.folder / f"{group}.log").read_text()[-3000:])
         try:
