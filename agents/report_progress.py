@@ -10,6 +10,9 @@ from typing import Protocol
 from pipeline.core.position import Position
 from pipeline.errors import StoreUnavailable
 
+BEAT_SECONDS = 0.25
+TELL_SECONDS = 1.0
+"""How often positions are told to the store at most."""
 IDLE_SECONDS = 5.0
 """How often positions are told again while nothing changes."""
 
@@ -25,7 +28,7 @@ class Board(Protocol):
     """What shows that the worker lives: metrics and health."""
 
     def beat(self, lags: Mapping[tuple[str, int], int]) -> None:
-        """Called every second with the lag of each assigned partition."""
+        """Called at every beat with the lag of each assigned partition."""
 
 
 def make(
@@ -37,7 +40,7 @@ def make(
     board: Board,
     stop: Callable[[BaseException], Awaitable[None]],
 ) -> Callable[[], Awaitable[None]]:
-    """The timer, called every second.
+    """The timer, called every BEAT_SECONDS: the first beat says that the worker is ready.
 
     Args:
         latest: the positions of the last flush, by partition.
@@ -72,7 +75,8 @@ def make(
         known = {(p.topic, p.partition): p for p in latest()}
         # A partition that another worker has now is that worker's to tell.
         positions = tuple(known[tp]._replace(lag_records=lag) for tp, lag in sorted(assigned.items()) if tp in known)
-        if positions != told or asyncio.get_running_loop().time() - told_at >= IDLE_SECONDS:
+        since_told = asyncio.get_running_loop().time() - told_at
+        if since_told >= (TELL_SECONDS if positions != told else IDLE_SECONDS):
             telling = asyncio.create_task(tell(positions))
 
     return report_progress

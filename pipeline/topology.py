@@ -57,7 +57,7 @@ def wire(
     )
     app.agent(visits, name="count_visits")(count_visits.make(counter, stop))
     app.task(count_visits.make_flush_aged(counter, settings.flush_seconds, stop))
-    app.timer(interval=1.0, name="report_progress")(
+    app.timer(interval=report_progress.BEAT_SECONDS, name="report_progress")(
         report_progress.make(
             latest=counter.latest,
             lags=lambda: transport.lags(app),

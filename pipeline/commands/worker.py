@@ -54,7 +54,7 @@ def check_servers(settings: Settings) -> None:
         )
     store = Store(store_url(settings, "writer"))
     try:
-        if migrate.plan(store).migrations:
+        if migrate.unapplied(store):
             raise UserError(
                 f"ClickHouse at {store.address} has not the schema of this release: run `instant-t migrate`."
             )
