@@ -110,6 +110,8 @@ def _check_ports(settings: Settings) -> None:
         check_free("127.0.0.1", settings.clickhouse_port, "INSTANT_T_CLICKHOUSE_PORT")
         check_free("127.0.0.1", settings.clickhouse_http_port, "INSTANT_T_CLICKHOUSE_HTTP_PORT")
     check_free(settings.metrics_host, settings.metrics_port, "INSTANT_T_METRICS_PORT")
+    # Nothing listens there yet; who scripts against it should not find another program's page one day.
+    check_free("127.0.0.1", settings.dashboard_port, "INSTANT_T_DASHBOARD_PORT")
 
 
 def _make_folder(state: Path) -> Path:

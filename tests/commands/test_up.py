@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -179,6 +180,24 @@ def test_a_mistake_is_one_clear_sentence(
     assert up.process.wait(30) == 1
     assert up.said().startswith(sentence)
     assert up.said().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "variable"),
+    list(enumerate(("KAFKA", "CLICKHOUSE", "CLICKHOUSE_HTTP", "METRICS", "DASHBOARD"))),
+)
+def test_a_port_in_use_is_named_with_its_variable_before_anything_starts(
+    place: int, variable: str, tmp_path: Path, started: list[Up]
+) -> None:
+    ports = free_ports(5)
+    with socket.create_server(("127.0.0.1", ports[place])):
+        up = Up(tmp_path, ports=ports)
+        started.append(up)
+        assert up.process.wait(30) == 1
+    assert up.said().startswith(f"instant-t: port {ports[place]} cannot be used")
+    assert f"INSTANT_T_{variable}_PORT" in up.said()
+    assert up.said().count("\n") == 1
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_wrong_option_is_one_clear_sentence_too(tmp_path: Path, started: list[Up]) -> None:
