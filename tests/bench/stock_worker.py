@@ -8,7 +8,9 @@ It differs from the real worker in the transport only, and shows on /metrics wha
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -38,6 +40,7 @@ app = faust.App(
     consumer_auto_offset_reset="earliest",
     stream_buffer_maxsize=16384,
     topic_disable_leader=True,
+    datadir=Path(tempfile.gettempdir()) / "faust-bench",  # not in the current folder
     TableManager=QuickTableManager,  # the same quick start as ours
 )
 visits = app.topic(topics.VISITS, value_type=bytes, value_serializer="raw")
