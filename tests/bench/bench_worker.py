@@ -105,6 +105,8 @@ def run(stack: Stack, module: str, group: str, records: int) -> Figures:
         if first is not None and done >= records:
             break
     since, before, cpu = first
+    if before >= records or now <= since:
+        raise SystemExit(f"all {records} records were counted at the first look: give more --events")
     share = 1e6 / (records - before)
     used = {name: (cpu_seconds(pid) - cpu[name]) * share for name, pid in parts.items()}
     figures = Figures(
