@@ -30,7 +30,7 @@ class _Open:
         self.events: list[BatchEvent] = []
         self.positions: dict[tuple[str, int], Position] = {}
         self.since: float | None = None
-        """When the first record was taken, in the event loop's time."""
+        """When the first of these was added, in the event loop's time; None while there is nothing to flush."""
 
     def __len__(self) -> int:
         return len(self.columns) + len(self.letters)
@@ -92,7 +92,8 @@ class VisitCounter:
         self._note_position(batch, read_ms)
         batch.values.clear()  # the event lives until it is acknowledged; its records need not
         batch.timestamps.clear()
-        self._open.events.append(event)
+        # A flush may have come between the last records and here: what is left of the batch is its acknowledgement.
+        self._filling().events.append(event)
 
     async def _take_chunk(self, batch: Any, start: int, read_ms: int) -> None:
         values = batch.values[start : start + CHUNK]
@@ -107,7 +108,7 @@ class VisitCounter:
             self._open.letters.append(Letter(batch.tp.topic, batch.tp.partition, offset, values[at], rejected))
 
     def _filling(self) -> _Open:
-        """What records are added to; its age begins with the first."""
+        """What records, positions and acknowledgements are added to; its age begins with the first of them."""
         if self._open.since is None:
             self._open.since = asyncio.get_running_loop().time()
         return self._open
@@ -115,7 +116,7 @@ class VisitCounter:
     def _note_position(self, batch: Any, read_ms: int) -> None:
         topic, partition = batch.tp
         newest_ms = max(batch.timestamps, default=0)
-        self._open.positions[topic, partition] = Position(
+        self._filling().positions[topic, partition] = Position(
             topic,
             partition,
             batch.next,

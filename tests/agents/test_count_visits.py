@@ -234,6 +234,23 @@ def test_more_origins_than_a_key_can_number_only_make_one_more_flush() -> None:
     run(scene)
 
 
+def test_a_flush_between_the_last_records_of_a_batch_and_its_end_leaves_its_acknowledgement_to_the_next() -> None:
+    async def scene() -> None:
+        bench = Bench()
+        delivery = Delivery(0, [event(1)])
+        taking = asyncio.ensure_future(bench.counter.take(delivery))
+        await asyncio.sleep(0)  # its records are counted, and it lets others run
+        await bench.counter.flush()
+        await taking
+        assert not delivery.acked
+        assert bench.counter.age() > 0.0
+        await bench.counter.flush()
+        assert delivery.acked
+        assert [len(counted) for counted, _ in bench.shelf.taken] == [1, 0]
+
+    run(scene)
+
+
 def test_nothing_taken_means_nothing_written() -> None:
     async def scene() -> None:
         bench = Bench()
