@@ -44,7 +44,6 @@ class Child:
     ) -> None:
         self.name = name
         self.log = log
-        self.starts = 0
         self._command = list(command)
         self._environment = dict(environment)
         self._ready = ready
@@ -62,7 +61,6 @@ class Child:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
-        self.starts += 1
 
     def wait_ready(self, seconds: float, keep_waiting: Callable[[], bool] = lambda: True) -> None:
         """Wait until it serves.

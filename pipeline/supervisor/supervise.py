@@ -123,6 +123,7 @@ class Supervisor:
             return
         self._say(f"{child.name} is back")
         for other in dependents:
+            self._again_at.pop(other.name, None)  # it may have died too: once is enough
             try:
                 self._start(other)
                 self._say(f"{other.name} has started afresh with it")
