@@ -169,10 +169,14 @@ class Columns:
                 return rejects
         self._measure(service, profil, time_us, stamp_us)
         keys = time_us // (BUCKET_SECONDS * 1_000_000)
-        for code, bits in ((territory, TERRITORY_BITS), (service & (UNKNOWN - 1), SERVICE_BITS)):
+        for code, bits in (
+            (territory, TERRITORY_BITS),
+            (service & (UNKNOWN - 1), SERVICE_BITS),
+            (profil & (UNKNOWN - 1), PROFIL_BITS),
+            (origin, ORIGIN_BITS),
+        ):
             keys = keys << bits | code
-        keys = keys << PROFIL_BITS | profil & (UNKNOWN - 1)
-        self._keys.append(keys << ORIGIN_BITS | origin)
+        self._keys.append(keys)
         self._ids.append(ids)
         return rejects
 

@@ -12,21 +12,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
-import tempfile
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from multiprocessing.sharedctypes import Synchronized
-from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
 from pipeline.topics import VISITS
 from tests.acceptance.awkward import UAIS
-from tests.acceptance.stack import Stack, running_stack
+from tests.acceptance.stack import Stack
 from tests.bench.processes import cpu_seconds, peak_mb
+from tests.bench.stacks import add_broker_option, bench_stack
 from tests.core.oracle import PROFIL_ROWS, SERVICE_ROWS
-from tests.support.brokers import apache_kafka, embedded_broker
 
 TICK = 0.02
 """Seconds between two bursts of the producer."""
@@ -122,13 +119,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench freshness", description=__doc__)
     parser.add_argument("--rates", default="2000,20000")
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--broker", choices=("embedded", "apache"), default="embedded")
+    add_broker_option(parser)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, ExitStack() as contexts:
-        folder = Path(name)
-        (folder / "kafka").mkdir()
-        context = embedded_broker() if options.broker == "embedded" else apache_kafka(folder / "kafka")
-        stack = contexts.enter_context(running_stack(contexts.enter_context(context), folder))
+    with bench_stack(options.broker) as stack:
         stack.start_worker()
         for rate in map(int, options.rates.split(",")):
             measure(stack, rate, options.seconds)

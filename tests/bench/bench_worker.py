@@ -13,11 +13,8 @@ import asyncio
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -25,9 +22,10 @@ from aiokafka import AIOKafkaProducer
 from pipeline.simulate.scenario import DEFAULT, scenario
 from pipeline.simulate.traffic import Traffic
 from pipeline.topics import VISITS
-from tests.acceptance.stack import Stack, running_stack
+from tests.acceptance.stack import Stack
 from tests.bench.processes import cpu_seconds, peak_mb
-from tests.support.brokers import apache_kafka, embedded_broker, free_port
+from tests.bench.stacks import add_broker_option, bench_stack
+from tests.support.brokers import free_port
 
 BATCH_BYTES = 1 << 17
 RATE = 20_000
@@ -128,14 +126,9 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_500_000)
     parser.add_argument("--stock-events", type=int, default=0, help="stop stock Faust after so many (0: all)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--broker", choices=("embedded", "apache"), default="embedded")
+    add_broker_option(parser)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack_:
-        folder = Path(name)
-        (folder / "kafka").mkdir()
-        context = embedded_broker() if options.broker == "embedded" else apache_kafka(folder / "kafka")
-        broker = stack_.enter_context(context)
-        stack = stack_.enter_context(running_stack(broker, folder))
+    with bench_stack(options.broker) as stack:
         begun = time.monotonic()
         records = load(stack, options.events)
         print(f"{records} records published in {time.monotonic() - begun:.0f} s", flush=True)
