@@ -49,7 +49,9 @@ class Metrics:
         self.insert_seconds = Histogram(
             "ent_insert_seconds", "One insert into ClickHouse, retries excluded.", buckets=_SECONDS, registry=registry
         )
-        self.insert_rows = Counter("ent_insert_rows_total", "Rows (cells) inserted into ClickHouse.", registry=registry)
+        self.insert_rows = Counter(
+            "ent_insert_rows_total", "Rows (cells, events of schools) inserted.", registry=registry
+        )
         self.insert_failures = Counter(
             "ent_insert_failures_total", "Inserts that ClickHouse did not take; they are sent again.", registry=registry
         )

@@ -16,9 +16,12 @@ from pipeline.core.columns import (
     TERRITORY_BITS,
     Columns,
     Keys,
+    Origins,
 )
 from pipeline.core.ids import Ids
 from pipeline.core.native import Column, arrays, date_times, encode_block, low_cardinality
+
+_LOW = "LowCardinality(String)"
 
 
 class Cells(NamedTuple):
@@ -44,27 +47,33 @@ def from_columns(counted: Columns) -> Cells:
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
     # A stored row with an id twice would count it twice until it merges with another: sets leave here as sets.
     sets = [_without_duplicates(keys, ids[:, column], starts) for column in range(3)]
-    bucket, territory, service, profil, origin = _split(keys[starts])
+    bucket, territory, service, profil, origin = split_keys(keys[starts])
     seconds = bucket * BUCKET_SECONDS
-    origins = list(counted.origins)
-    low = "LowCardinality(String)"
     columns = [
         Column("bucket", "DateTime('UTC')", date_times(seconds)),
-        Column("departement", low, low_cardinality(DEPARTEMENTS, territory)),
-        Column("service", low, low_cardinality(SERVICES, service)),
-        Column("profil", low, low_cardinality(PROFILS, profil)),
+        Column("departement", _LOW, low_cardinality(DEPARTEMENTS, territory)),
+        *word_columns(counted.origins, service, profil, origin),
     ]
-    for place, name in enumerate(("projet", "exploitant", "plateforme")):
-        words: dict[str, int] = {}
-        codes = np.array([words.setdefault(origin_[place], len(words)) for origin_ in origins], np.int64)
-        columns.append(Column(name, low, low_cardinality(tuple(words), codes[origin])))
     for name, (ends, flat) in zip(("hits", "visits", "visitors"), sets, strict=True):
         columns.append(Column(name, "Array(UInt64)", arrays(ends, flat)))
     minutes = tuple(np.unique(seconds // 60 * 60).tolist())
     return Cells(len(starts), tuple(columns), minutes, int(seconds.min()))
 
 
-def _split(keys: Keys) -> tuple[Keys, Keys, Keys, Keys, Keys]:
+def word_columns(origins: Origins, service: Keys, profil: Keys, origin: Keys) -> list[Column]:
+    """The columns service, profil, projet, exploitant and plateforme, from the codes of each row."""
+    columns = [
+        Column("service", _LOW, low_cardinality(SERVICES, service)),
+        Column("profil", _LOW, low_cardinality(PROFILS, profil)),
+    ]
+    for place, name in enumerate(("projet", "exploitant", "plateforme")):
+        words: dict[str, int] = {}
+        codes = np.array([words.setdefault(words_of[place], len(words)) for words_of in origins], np.int64)
+        columns.append(Column(name, _LOW, low_cardinality(tuple(words), codes[origin])))
+    return columns
+
+
+def split_keys(keys: Keys) -> tuple[Keys, Keys, Keys, Keys, Keys]:
     """bucket, territory, service, profil, origin of each key."""
     parts = []
     for bits in (ORIGIN_BITS, PROFIL_BITS, SERVICE_BITS, TERRITORY_BITS):

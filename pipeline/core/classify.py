@@ -82,20 +82,37 @@ def territory_of(uai: str) -> int:
     return _TERRITORY_OF_PREFIX.get(digits[:3], NO_TERRITORY)
 
 
-def territory_column(uais: Sequence[str]) -> npt.NDArray[np.int64]:
-    """`territory_of` for a non-empty column of UAIs, read as a matrix of characters; shape (len(uais),), int64."""
+def uai_columns(uais: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """A non-empty column of UAIs, read as a matrix of characters.
+
+    Returns:
+        `territory_of` each, shape (len(uais),), int64; and the number that its seven digits write, of the same shape,
+        int32, of no meaning where there is NO_TERRITORY.
+    """
     rows, width = len(uais), 8
     chars = np.frombuffer("\n".join([*uais, ""]).encode(), np.uint8)
     # A line feed after every eight bytes: each is eight bytes long, whatever stands in them (nothing but digits and a
     # letter passes below). Where one is not, none of another length is looked at.
     if chars.size != rows * (width + 1) or not (chars[width :: width + 1] == 10).all():
-        return territory_column([uai if len(uai) == width and uai.isascii() else "-" * width for uai in uais])
+        return uai_columns([uai if len(uai) == width and uai.isascii() else "-" * width for uai in uais])
     chars = chars.reshape(rows, width + 1)
     digits = chars[:, :7] - np.uint8(48)
     number = digits @ _PLACES
     right_letter = ((chars[:, 7] ^ _LETTER_CODES[number % 23]) & 0xDF == 0) & (chars[:, 7] >= 65)
     territory = _TERRITORIES[np.minimum(number // 10_000, 999)]
-    return np.where((digits <= 9).all(axis=1) & right_letter, territory, NO_TERRITORY)
+    return np.where((digits <= 9).all(axis=1) & right_letter, territory, NO_TERRITORY), number.astype(np.int32)
+
+
+def uai_texts(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
+    """The UAIs that some numbers write, upper case, as a matrix of characters; shape (numbers.size, 8)."""
+    chars = np.empty((numbers.size, 8), np.uint8)
+    rest = numbers
+    for place in range(6, -1, -1):
+        rest, digit = np.divmod(rest, np.int32(10))
+        chars[:, place] = digit
+    chars[:, :7] += np.uint8(48)
+    chars[:, 7] = _LETTER_CODES[numbers % 23]
+    return chars
 
 
 def why_bad_uai(uai: str) -> str:

@@ -18,7 +18,7 @@ from pipeline.core.classify import (
     UNKNOWN,
     ProfilCodes,
     ServiceCodes,
-    territory_column,
+    uai_columns,
     why_bad_uai,
 )
 from pipeline.core.event import MAX_VALUE_BYTES, UNUSUAL, Event, decode_usual, judge
@@ -34,6 +34,7 @@ _LAST_US = (2**32 - 1) * 1_000_000  # ClickHouse's DateTime ends in 2106
 _LAST_STAMP_MS = 9_000_000_000_000_000  # far beyond any clock; in microseconds it still has room in 64 bits
 
 Keys = npt.NDArray[np.int64]
+Schools = npt.NDArray[np.int32]
 
 # A key, from the high bits down: bucket (29 bits), territory (7), service (5), profil (3), origin (16).
 ORIGIN_BITS, PROFIL_BITS, SERVICE_BITS, TERRITORY_BITS = 16, 3, 5, 7
@@ -109,6 +110,7 @@ class Columns:
         self._max_age_us = max_age_us
         self._keys: list[Keys] = []
         self._ids: list[Ids] = []
+        self._schools: list[Schools] = []
 
     def __len__(self) -> int:
         """Events counted."""
@@ -144,7 +146,7 @@ class Columns:
         services, profils, origins = self._words.services, self._words.profils, self.origins
         service = np.array([services[e.service] for e in events], np.int64)
         profil = np.array([profils[e.profil] for e in events], np.int64)
-        territory = territory_column([e.uai for e in events])
+        territory, school = uai_columns([e.uai for e in events])
         origin = np.array([origins[e.projet, e.exploitant, e.plateforme] for e in events], np.int64)
         time_us = parse_column([e.event_time for e in events])
         if kept is not None:
@@ -164,7 +166,7 @@ class Columns:
                 why = _why(events[i], int(territory[i]), int(time_us[i]), int(oldest_us[i]))
                 rejects.append(RejectedAt(i if kept is None else int(kept[i]), why))
             service, profil, territory, origin = service[good], profil[good], territory[good], origin[good]
-            time_us, stamp_us, ids = time_us[good], stamp_us[good], ids[good]
+            time_us, stamp_us, ids, school = time_us[good], stamp_us[good], ids[good], school[good]
             if not time_us.size:
                 return rejects
         self._measure(service, profil, time_us, stamp_us)
@@ -178,6 +180,7 @@ class Columns:
             keys = keys << bits | code
         self._keys.append(keys)
         self._ids.append(ids)
+        self._schools.append(school)
         return rejects
 
     def _measure(self, service: Keys, profil: Keys, time_us: Instants, stamp_us: Instants) -> None:
@@ -194,6 +197,10 @@ class Columns:
         if not self._keys:
             return np.empty(0, np.int64), np.empty((0, 3), np.uint64)
         return np.concatenate(self._keys), np.concatenate(self._ids)
+
+    def schools(self) -> Schools:
+        """The number of each event's school (the first seven digits of its UAI), shape (events,), as `take`."""
+        return np.concatenate(self._schools) if self._schools else np.empty(0, np.int32)
 
 
 def _judge(values: Sequence[bytes | None]) -> tuple[list[Event], list[RejectedAt]]:

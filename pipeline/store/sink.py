@@ -1,4 +1,4 @@
-"""The sink of the worker: cells, marks, then progress; sent again, the same, until ClickHouse has them."""
+"""The sink of the worker: schools, cells, marks, then progress; sent again, the same, until ClickHouse has them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from pipeline.core.cells import Cells, from_columns
+from pipeline.core import cells as cell_rows
+from pipeline.core import school_rows
+from pipeline.core.cells import Cells
 from pipeline.core.columns import Columns
 from pipeline.core.position import Position
+from pipeline.core.school_rows import SchoolRows
 from pipeline.errors import StoreRefused, StoreUnavailable
 from pipeline.store.client import Store
+from pipeline.store.sql import LIVE
 from pipeline.store.writing import mark_touched, write_progress
 
 log = logging.getLogger(__name__)
@@ -34,7 +38,7 @@ class InsertMeter(Protocol):
     """Receives what the sink did."""
 
     def inserted(self, rows: int, seconds: float) -> None:
-        """Rows of cells have been inserted."""
+        """Rows (cells, or events of schools) have been inserted."""
 
     def insert_failed(self) -> None:
         """A try failed; the rows will be sent again."""
@@ -47,24 +51,31 @@ class ClickHouseSink:
         store: a connection of its own.
         meter: told of every insert and failure.
         clock: now, epoch seconds.
+        database: where the counts go: LIVE, or STAGING for days that come from files. Those may be of any age, since
+            nothing closes a day there behind the sink's back.
     """
 
-    def __init__(self, store: Store, meter: InsertMeter, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Store, meter: InsertMeter, clock: Callable[[], float] = time.time, database: str = LIVE
+    ) -> None:
         self._store = store
         self._meter = meter
         self._clock = clock
+        self._database = database
         self._stopping = threading.Event()
         self._progress_at = 0.0
 
     def write(self, counted: Columns, positions: Sequence[Position]) -> None:
         """See `agents.ports.Sink.write`."""
-        cells = from_columns(counted) if len(counted) else None
+        cells = cell_rows.from_columns(counted) if len(counted) else None
+        schools = school_rows.from_columns(counted) if len(counted) else None
         pause = FIRST_PAUSE
         while True:
             try:
-                if cells is not None:
-                    self._insert(cells)
-                    mark_touched(self._store, cells.minutes)
+                if cells is not None and schools is not None:
+                    self._insert("school_events", schools)
+                    self._insert("cells", cells)
+                    mark_touched(self._store, cells.minutes, self._database)  # covers whatever was inserted before it
                 if self._clock() - self._progress_at >= PROGRESS_SECONDS:
                     self.tell(positions)
                 return
@@ -74,7 +85,7 @@ class ClickHouseSink:
                 if self._stopping.wait(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter, no secret
                     raise
                 pause = min(pause * 2, LONGEST_PAUSE)
-                if cells is not None and cells.oldest < self._clock() - MAX_CELL_AGE:
+                if cells is not None and self._may_be_closed(cells):
                     raise StoreRefused(
                         "the rows waited so long for ClickHouse that their day may be closed; "
                         "the records are read and judged again"
@@ -90,10 +101,13 @@ class ClickHouseSink:
         write_progress(self._store, positions, datetime.fromtimestamp(now, UTC))
         self._progress_at = now
 
-    def _insert(self, cells: Cells) -> None:
+    def _insert(self, table: str, rows: Cells | SchoolRows) -> None:
         start = time.perf_counter()
-        self._store.insert_block("ent.cells", [column.name for column in cells.columns], cells.encode)
-        self._meter.inserted(cells.rows, time.perf_counter() - start)
+        self._store.insert_block(f"{self._database}.{table}", [column.name for column in rows.columns], rows.encode)
+        self._meter.inserted(rows.rows, time.perf_counter() - start)
+
+    def _may_be_closed(self, cells: Cells) -> bool:
+        return self._database == LIVE and cells.oldest < self._clock() - MAX_CELL_AGE
 
     def stop(self) -> None:
         """Wait for an absent store no longer: `write` raises StoreUnavailable instead."""

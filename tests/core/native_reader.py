@@ -1,4 +1,4 @@
-"""A reader of ClickHouse's Native format, for the three column types that the core writes."""
+"""A reader of ClickHouse's Native format, for the column types that the core writes."""
 
 from __future__ import annotations
 
@@ -79,6 +79,10 @@ class _Reader:
     def column(self, type_: str, rows: int) -> list[Any]:
         if type_ in ("DateTime('UTC')", "DateTime"):  # the embedded engine leaves the zone out
             return self.numbers("I", rows)
+        if type_ in ("UInt16", "UInt64"):
+            return self.numbers("H" if type_ == "UInt16" else "Q", rows)
+        if type_ == "FixedString(8)":
+            return [self.take(8).decode() for _ in range(rows)]
         if type_ == "Array(UInt64)":
             ends = self.numbers("Q", rows)
             flat = self.numbers("Q", ends[-1] if ends else 0)

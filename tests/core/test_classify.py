@@ -14,8 +14,9 @@ from pipeline.core.classify import (
     UNKNOWN,
     ProfilCodes,
     ServiceCodes,
-    territory_column,
     territory_of,
+    uai_columns,
+    uai_texts,
     why_bad_uai,
 )
 from tests.core import oracle, traffic
@@ -23,8 +24,10 @@ from tests.core import oracle, traffic
 
 def departement(uai: str) -> str | None:
     """The département of a UAI, None when it is none."""
-    code = int(territory_column([uai])[0])
+    territories, numbers = uai_columns([uai])
+    code = int(territories[0])
     assert code == territory_of(uai)
+    assert code == NO_TERRITORY or uai_texts(numbers).tobytes().decode() == uai.upper()
     return None if code == NO_TERRITORY else DEPARTEMENTS[code]
 
 
@@ -239,5 +242,11 @@ LIKE_A_UAI = st.from_regex(r"\A(0[0-9]{2}|620|720|97[0-9]|98[0-9])[0-9]{4}[A-Za-
 @given(st.lists(st.one_of(LIKE_A_UAI, st.text(max_size=10), st.text("0123456789\né", max_size=8)), min_size=1))
 def test_a_column_of_uais_is_read_as_one_at_a_time(uais: list[str]) -> None:
     lettered = [uai[:7] + "ABCDEFGHJKLMNPRSTUVWXYZ"[int(uai[:7]) % 23] if uai[:7].isdecimal() else uai for uai in uais]
-    assert territory_column(lettered).tolist() == [territory_of(uai) for uai in lettered]
-    assert territory_column(uais).tolist() == [territory_of(uai) for uai in uais]
+    assert uai_columns(lettered)[0].tolist() == [territory_of(uai) for uai in lettered]
+    assert uai_columns(uais)[0].tolist() == [territory_of(uai) for uai in uais]
+
+
+def test_a_column_of_uais_comes_back_from_its_numbers() -> None:
+    territories, numbers = uai_columns(["0010001W", "0590123n", "nonsense", "9870026P"])
+    assert territories[2] == NO_TERRITORY
+    assert uai_texts(numbers[territories != NO_TERRITORY]).tobytes() == b"0010001W0590123N9870026P"

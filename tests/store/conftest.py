@@ -12,6 +12,7 @@ from pipeline.store.client import Store
 from tests.support.gateway import GatewayHandle, running_gateway
 
 COUNTS = ("cells", "marks", "keys_minute", "keys_ten", "keys_hour", "minutes", "closed", "progress")
+SCHOOLS = ("school_events", "school_hours", "school_days", "school_visitors")
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def admin(gateway: GatewayHandle, migrated: Callable[[], Store]) -> Iterator[Sto
             migrated()
     except UserError:  # the schema of another test's making
         migrated()
-    for table in COUNTS:
+    for table in COUNTS + SCHOOLS:
         store.execute(f"TRUNCATE TABLE ent.{table} SYNC")
     yield store
     store.close()

@@ -1,33 +1,34 @@
--- Schools: a second table of sets, for figures by UAI. `uai` is the number its first seven digits write; the check
--- letter follows from it.
+-- Schools: a second table of sets, for figures by UAI.
 
 -- The hot set: one row for each distinct event in a school's cell. All columns are in the key: sent again, a row falls
--- onto itself.
+-- onto itself. The key begins with what is asked for; then what one visitor did stands together, so that the ids of
+-- visits and visitors are written once for several events (measured: 14 bytes an event, 18 by service first).
 CREATE TABLE IF NOT EXISTS ent.school_events
 (
     hour DateTime('UTC'),
-    uai UInt32,
-    service LowCardinality(String),
+    uai FixedString(8),
+    service LowCardinality(String) CODEC(ZSTD(1)),
     profil LowCardinality(String),
     projet LowCardinality(String),
     exploitant LowCardinality(String),
     plateforme LowCardinality(String),
     -- which ten seconds of the hour, 0 to 359
-    step UInt16,
-    -- 64-bit ids, as in ent.cells
-    event UInt64,
-    visit UInt64,
-    visitor UInt64
+    step UInt16 CODEC(ZSTD(1)),
+    -- 64-bit ids, as in ent.cells; those of events are as good as random
+    event UInt64 CODEC(NONE),
+    visit UInt64 CODEC(ZSTD(1)),
+    visitor UInt64 CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(hour)
-ORDER BY (hour, uai, service, profil, projet, exploitant, plateforme, step, event, visit, visitor);
+PRIMARY KEY (hour, uai)
+ORDER BY (hour, uai, visitor, visit, profil, service, projet, exploitant, plateforme, step, event);
 
 -- Sealed hours of schools: integers.
 CREATE TABLE IF NOT EXISTS ent.school_hours
 (
     hour DateTime('UTC'),
-    uai UInt32,
+    uai FixedString(8),
     service LowCardinality(String),
     profil LowCardinality(String),
     hits UInt64,
@@ -44,7 +45,7 @@ CREATE TABLE IF NOT EXISTS ent.school_days
 (
     day Date,
     kind LowCardinality(String),
-    uai UInt32,
+    uai FixedString(8),
     key LowCardinality(String),
     hits UInt64,
     visits UInt64,
@@ -60,7 +61,7 @@ CREATE TABLE IF NOT EXISTS ent.school_visitors
 (
     day Date,
     kind LowCardinality(String),
-    uai UInt32,
+    uai FixedString(8),
     key LowCardinality(String),
     hits UInt64,
     visitors AggregateFunction(uniqCombined64(17), UInt64)
@@ -68,3 +69,11 @@ CREATE TABLE IF NOT EXISTS ent.school_visitors
 ENGINE = ReplacingMergeTree(hits)
 PARTITION BY day
 ORDER BY (kind, uai, key);
+
+CREATE TABLE IF NOT EXISTS ent_staging.school_events AS ent.school_events;
+
+CREATE TABLE IF NOT EXISTS ent_staging.school_hours AS ent.school_hours;
+
+CREATE TABLE IF NOT EXISTS ent_staging.school_days AS ent.school_days;
+
+CREATE TABLE IF NOT EXISTS ent_staging.school_visitors AS ent.school_visitors;
