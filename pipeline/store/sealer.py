@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pipeline.store.client import Store
-from pipeline.store.sealing import close_days, drop_expired, seal
+from pipeline.store.sealing import close_days, drop_expired, seal, seal_days
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class StoreSealer:
             pass
         if start - self._housekeeping_at >= HOUSEKEEPING_SECONDS:
             self._housekeeping_at = start
+            seal_days(self._store, self._clock())
             closed = close_days(self._store, self._clock())
             if closed.closed or closed.dropped:
                 log.info("Days closed: %s; cells dropped: %s.", closed.closed, closed.dropped)

@@ -1,4 +1,4 @@
-"""Sealed tiers behind the hot cells: minutes, tens, hours; and days that leave. Why it is so: adr-sealed-tiers.md.
+"""Sealed tiers behind the hot cells: minutes, tens, hours, days; and what leaves. Why it is so: adr-sealed-tiers.md.
 
 Each tier follows one protocol, in this order, so that a crash between any two steps only leaves work to do again:
 
@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from pipeline.store.client import Store
-from pipeline.store.sql import queries, query
+from pipeline.store.sql import LIVE, queries, query
 
 CLOSE_AFTER = timedelta(hours=47)
 """A day is closed so long after its end. Workers take events up to 46 h old, and stop rather than insert what has
@@ -33,6 +33,9 @@ SETTLE = timedelta(seconds=5)
 
 MOST_MINUTES = 10
 """Minutes sealed by one insert: bounds its memory, and how long one round keeps the store busy."""
+
+MOST_UNCOUNTED_DAYS = 7
+"""Days whose integers one round makes up for, after an upgrade."""
 
 LOOK_BACK = timedelta(days=4)
 """No day is open for longer; older spans are `close_days`'s."""
@@ -51,8 +54,9 @@ class Tier(NamedTuple):
 
 MINUTE = Tier("minute", 60, ("seal_keys", "seal_minutes"), MOST_MINUTES)
 TEN = Tier("ten", 600, ("seal_tens",), 12)
-HOUR = Tier("hour", 3600, ("seal_hours",), 4)
-_ABOVE = {MINUTE: TEN, TEN: HOUR}
+HOUR = Tier("hour", 3600, ("seal_hours", "seal_counts_hour"), 4)
+DAY = Tier("day", 86400, ("seal_counts_day",), 1)
+_ABOVE = {MINUTE: TEN, TEN: HOUR, HOUR: DAY}
 
 
 @dataclass(frozen=True)
@@ -77,24 +81,76 @@ class CloseReport:
     dropped: tuple[date, ...]
 
 
-def seal(store: Store, now: datetime) -> SealReport:
-    """Seal what has ended and been touched since, a bounded number of spans of each tier.
+def seal(store: Store, now: datetime, database: str = LIVE) -> SealReport:
+    """Seal what has ended and been touched since, a bounded number of spans of each tier up to the hour.
 
     Figures never depend on it, only the time a view takes: what is not sealed is read from the cells.
 
     Args:
         store: the worker's login suffices.
         now: aware; decides what has ended and what is quiet. The marks are dated by the server's own clock.
+        database: whose counts.
 
     Raises:
         StoreUnavailable, StoreRefused: nothing is lost; run it again.
     """
     moment = {"since": _on_the_hour(now - LOOK_BACK), "ended": _epoch(now - SETTLE), "now": _epoch(now)}
-    minutes = _starts(store, "list_dirty_minutes", **moment, most=MINUTE.most)
-    _seal(store, MINUTE, minutes)
-    tens = _seal_spans(store, TEN, moment["since"], moment["ended"])
-    hours = _seal_spans(store, HOUR, moment["since"], moment["ended"])
+    minutes = _starts(store, "list_dirty_minutes", database, **moment, most=MINUTE.most)
+    _seal(store, MINUTE, minutes, database)
+    tens = _seal_spans(store, TEN, moment["since"], moment["ended"], database)
+    hours = _seal_spans(store, HOUR, moment["since"], moment["ended"], database)
     return SealReport(len(minutes), tens, hours)
+
+
+def seal_days(store: Store, now: datetime) -> int:
+    """Seal one of the ended days that were touched since, and make up for integers that are missing.
+
+    To be run now and then: a day costs the merging of all its hours, and while late events trickle in it would be
+    sealed again each time. Until it is, it is read from its hours.
+
+    Args:
+        store: the worker's login suffices.
+        now: aware.
+
+    Returns:
+        How many days were sealed, 0 or 1.
+
+    Raises:
+        StoreUnavailable, StoreRefused: nothing is lost; run it again.
+    """
+    hours = _starts(store, "list_uncounted_hours", LIVE, most=24 * MOST_UNCOUNTED_DAYS)
+    for first in range(0, len(hours), 24):
+        store.execute(query("seal_counts_hour"), {"starts": hours[first : first + 24]})
+    for day in _starts(store, "list_uncounted_days", LIVE, most=MOST_UNCOUNTED_DAYS):
+        store.execute(query("seal_counts_day"), {"starts": [day]})
+    return _seal_spans(store, DAY, _on_the_hour(now - LOOK_BACK), _epoch(now - SETTLE), LIVE)
+
+
+def seal_day(store: Store, day: date, database: str = LIVE) -> None:
+    """Seal all tiers of a day, also what no mark asks for: the last look before its cells go.
+
+    Hour by hour, so that memory stays bounded.
+
+    Args:
+        store: the worker's login suffices for LIVE.
+        day: UTC; it should be over.
+        database: whose counts.
+
+    Raises:
+        StoreUnavailable, StoreRefused: nothing is lost; run it again.
+    """
+    begin = _epoch(_midnight(day))
+    hours = range(begin, begin + DAY.seconds, HOUR.seconds)
+    for since in hours:
+        unsealed = _starts(store, "list_unsealed_minutes", database, since=since, till=since + HOUR.seconds)
+        _seal(store, MINUTE, unsealed, database)
+    for tier in (TEN, HOUR):
+        while _seal_spans(store, tier, begin, begin + DAY.seconds, database):
+            pass
+    store.execute(
+        query("seal_counts_hour", database), {"starts": list(hours)}
+    )  # a release without them may have sealed
+    _seal(store, DAY, [begin], database)
 
 
 def close_days(store: Store, now: datetime) -> CloseReport:
@@ -115,7 +171,7 @@ def close_days(store: Store, now: datetime) -> CloseReport:
             store.execute(query("drop_cells"), {"day": day})
             dropped.append(day)
         elif closed_for < 0 and _midnight(day + timedelta(days=1)) + CLOSE_AFTER <= now:
-            _seal_day(store, day)
+            seal_day(store, day)
             store.execute("INSERT INTO ent.closed (day) VALUES", [(day,)])
             closed.append(day)
     return CloseReport(tuple(closed), tuple(dropped))
@@ -140,40 +196,28 @@ def drop_expired(store: Store, now: datetime, retention_days: int) -> tuple[date
     return days
 
 
-def _seal_day(store: Store, day: date) -> None:
-    """Seal all of a day, also what no mark asks for; hour by hour, so that memory stays bounded."""
-    begin = _epoch(_midnight(day))
-    end = begin + 24 * HOUR.seconds
-    for since in range(begin, end, HOUR.seconds):
-        _seal(store, MINUTE, _starts(store, "list_unsealed_minutes", since=since, till=since + HOUR.seconds))
-    for tier in (TEN, HOUR):
-        while _seal_spans(store, tier, begin, end):
-            pass
-
-
-def _seal_spans(store: Store, tier: Tier, since: int, ended: int) -> int:
-    starts = _starts(
-        store, "list_dirty_spans", tier=tier.name, seconds=tier.seconds, since=since, ended=ended, most=tier.most
-    )
-    _seal(store, tier, starts)
+def _seal_spans(store: Store, tier: Tier, since: int, ended: int, database: str) -> int:
+    bounds = {"seconds": tier.seconds, "since": since, "ended": ended, "most": tier.most}
+    starts = _starts(store, "list_dirty_spans", database, tier=tier.name, **bounds)
+    _seal(store, tier, starts, database)
     return len(starts)
 
 
-def _seal(store: Store, tier: Tier, starts: Sequence[int]) -> None:
+def _seal(store: Store, tier: Tier, starts: Sequence[int], database: str) -> None:
     """The protocol of the module's docstring, for spans given by their starts (epoch seconds)."""
     for first in range(0, len(starts), tier.most):
         batch = list(starts[first : first + tier.most])
         ((clock,),) = store.execute(query("read_clock"))
         for insert in tier.inserts:
-            store.execute(query(insert), {"starts": batch})
+            store.execute(query(insert, database), {"starts": batch})
         if above := _ABOVE.get(tier):
             touched = {"tier": above.name, "seconds": above.seconds, "starts": batch}
-            store.execute(query("touch_span"), touched)
-        store.execute(query("mark_sealed"), {"tier": tier.name, "starts": batch, "clock": clock})
+            store.execute(query("touch_span", database), touched)
+        store.execute(query("mark_sealed", database), {"tier": tier.name, "starts": batch, "clock": clock})
 
 
-def _starts(store: Store, name: str, **params: int | str) -> list[int]:
-    return [start for (start,) in store.execute(query(name), params)]
+def _starts(store: Store, name: str, database: str, **params: int | str) -> list[int]:
+    return [start for (start,) in store.execute(query(name, database), params)]
 
 
 def _midnight(day: date) -> datetime:

@@ -11,6 +11,11 @@ from importlib.resources import files
 _COMMENT = re.compile(r"^\s*--[^\n]*\n", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
+LIVE, STAGING = "ent", "ent_staging"
+"""Databases with the same tables of counts: the one the views show, and the one where days from files are counted."""
+
+_COUNTS_OF_LIVE = re.compile(r"\bent\.(?!(?:services|profils|territories|calendar)\b)|(?<=database = ')ent(?=')")
+
 
 def statements(text: str) -> tuple[str, ...]:
     """The statements of a file, without its comment lines. A statement ends with `;` at the end of a line."""
@@ -19,14 +24,27 @@ def statements(text: str) -> tuple[str, ...]:
 
 
 @cache
-def queries(name: str) -> tuple[str, ...]:
-    """The statements of `queries/<name>.sql`."""
-    return statements(files("pipeline.store").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8"))
+def queries(name: str, database: str = LIVE) -> tuple[str, ...]:
+    """The statements of `queries/<name>.sql`.
+
+    Args:
+        name: of the file.
+        database: LIVE or STAGING: whose counts the statements are about. The files are written for LIVE; the
+            reference tables (services, territories…) are its own whatever the database.
+    """
+    if database not in (LIVE, STAGING):
+        raise ValueError(f"{database!r} is no database of counts")
+    text = files("pipeline.store").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+
+    def moved(match: re.Match[str]) -> str:
+        return match[0].replace(LIVE, database)
+
+    return tuple(_COUNTS_OF_LIVE.sub(moved, statement) for statement in statements(text))
 
 
-def query(name: str) -> str:
-    """The only statement of `queries/<name>.sql`."""
-    (statement,) = queries(name)
+def query(name: str, database: str = LIVE) -> str:
+    """The only statement of `queries/<name>.sql`; see `queries`."""
+    (statement,) = queries(name, database)
     return statement
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from pipeline.core.native import Column, date_times, encode_block
 from pipeline.core.position import Position
 from pipeline.store.client import Store
+from pipeline.store.sql import LIVE
 
 
-def mark_touched(store: Store, minutes: Iterable[int]) -> None:
+def mark_touched(store: Store, minutes: Iterable[int], database: str = LIVE) -> None:
     """Say that cells of these minutes have been inserted: they are read from the cells until they are sealed again.
 
     Call it after the cells' insert has returned and before anything is acknowledged. The server's own clock, read
@@ -25,6 +26,7 @@ def mark_touched(store: Store, minutes: Iterable[int]) -> None:
     Args:
         store: the worker's.
         minutes: epoch seconds; any second of the minute.
+        database: where the cells went.
 
     Raises:
         StoreUnavailable, StoreRefused: as `Store.insert_block`.
@@ -34,7 +36,7 @@ def mark_touched(store: Store, minutes: Iterable[int]) -> None:
     if not starts.size:
         return
     block = [Column("start", "DateTime('UTC')", date_times(starts))]
-    store.insert_block("ent.marks", ("start",), lambda revision: encode_block(block, starts.size, revision))
+    store.insert_block(f"{database}.marks", ("start",), lambda revision: encode_block(block, starts.size, revision))
 
 
 _PROGRESS_COLUMNS = "topic, partition, newest_event_time, newest_arrival, latest"

@@ -11,7 +11,10 @@ from pipeline.store import migrate
 from pipeline.store.client import Store
 from tests.support.gateway import GatewayHandle, running_gateway
 
-COUNTS = ("cells", "marks", "keys_minute", "keys_ten", "keys_hour", "minutes", "closed", "progress")
+COUNTS = (
+    "cells", "marks", "keys_minute", "keys_ten", "keys_hour", "minutes", "closed", "counts_hour", "counts_day",
+    "history", "progress",
+)  # fmt: skip
 SCHOOLS = ("school_events", "school_hours", "school_days", "school_visitors")
 
 
@@ -29,6 +32,7 @@ def empty(gateway: GatewayHandle) -> Iterator[Callable[[], Store]]:
     def drop_everything() -> Store:
         store.execute("DROP DATABASE IF EXISTS bi SYNC")
         store.execute("DROP DATABASE IF EXISTS ent SYNC")
+        store.execute("DROP DATABASE IF EXISTS ent_staging SYNC")
         return store
 
     yield drop_everything

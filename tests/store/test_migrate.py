@@ -19,13 +19,19 @@ from pipeline.store.sql import queries
 from tests.support.gateway import GatewayHandle
 
 TABLES = {
-    "calendar", "cells", "closed", "keys_hour", "keys_minute", "keys_ten", "marks", "migrations", "minutes",
-    "profils", "progress", "services", "territories",
+    "calendar", "cells", "closed", "counts_day", "counts_hour", "history", "keys_hour", "keys_minute", "keys_ten",
+    "marks", "migrations", "minutes", "profils", "progress", "school_days", "school_events", "school_hours",
+    "school_visitors", "services", "territories",
 }  # fmt: skip
+OF_THE_LIVE_DATABASE = {
+    "calendar", "history", "migrations", "profils", "progress", "services", "territories",
+}  # fmt: skip
+"""What a day from files does not need of its own while it is counted."""
 
 
-def tables(store: Store) -> set[str]:
-    return {name for (name,) in store.execute("SELECT name FROM system.tables WHERE database = 'ent'")}
+def tables(store: Store, database: str = "ent") -> set[str]:
+    rows = store.execute("SELECT name FROM system.tables WHERE database = %(of)s", {"of": database})
+    return {name for (name,) in rows}
 
 
 def test_an_empty_server_gets_the_schema_and_the_reference_rows(empty: Callable[[], Store]) -> None:
@@ -37,6 +43,16 @@ def test_an_empty_server_gets_the_schema_and_the_reference_rows(empty: Callable[
     assert tables(store) == TABLES
     assert store.execute("SELECT famille FROM bi.services WHERE service = 'PAGE_ENT'") == [("accueil",)]
     assert store.execute("SELECT count() FROM bi.territories WHERE departement_code IN ('2A', '975', '01')") == [(3,)]
+
+
+def test_days_from_files_have_the_same_tables_of_counts(admin: Store) -> None:
+    assert tables(admin, "ent_staging") == TABLES - OF_THE_LIVE_DATABASE
+    columns = "SELECT table, name, type, default_expression, is_in_partition_key, is_in_sorting_key FROM system.columns"
+    of = columns + " WHERE database = %(of)s AND table IN %(tables)s ORDER BY table, position"
+    counts = tuple(TABLES - OF_THE_LIVE_DATABASE)
+    live, staging = (admin.execute(of, {"of": name, "tables": counts}) for name in ("ent", "ent_staging"))
+    assert live == staging
+    assert len(live) > 80
 
 
 def test_migrating_twice_changes_nothing(admin: Store) -> None:

@@ -1,6 +1,6 @@
--- Ten-minute spans or hours to seal: ended, touched since they were sealed, and nothing below them still to be sealed
--- (until then no reader would use them).
---   tier: 'ten' or 'hour'; seconds: its length
+-- Ten-minute spans, hours or days to seal: ended, touched since they were sealed, and nothing below them still to be
+-- sealed (until then no reader would use them).
+--   tier: 'ten', 'hour' or 'day'; seconds: its length
 --   since, ended: epoch seconds, `since` on the hour; spans that begin from `since` on and end by `ended`
 SELECT toUnixTimestamp(span) AS begin
 FROM
