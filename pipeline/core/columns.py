@@ -112,6 +112,22 @@ class Columns:
         self._ids: list[Ids] = []
         self._schools: list[Schools] = []
 
+    @classmethod
+    def of(cls, origins: Origins, keys: Keys, ids: Ids, schools: Schools) -> Columns:
+        """Columns of events that were counted before, for a sink; of their tally it has the number of events.
+
+        Args:
+            origins: what the keys' origins number.
+            keys: of cells, shape (events,).
+            ids: event, visit and visitor, shape (events, 3).
+            schools: shape (events,).
+        """
+        columns = cls(Words(), 0)
+        columns.origins = origins
+        columns._keys, columns._ids, columns._schools = [keys], [ids], [schools]
+        columns.tally.counted = keys.size
+        return columns
+
     def __len__(self) -> int:
         """Events counted."""
         return self.tally.counted
