@@ -1,0 +1,4 @@
+-- An hour of schools holds everything that was marked before `clock`.
+--   hour: epoch seconds; clock: microseconds of the server's clock
+INSERT INTO ent.school_marks (hour, sealed)
+SELECT toDateTime(%(hour)s, 'UTC'), fromUnixTimestamp64Micro(toInt64(%(clock)s), 'UTC');
