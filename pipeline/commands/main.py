@@ -19,6 +19,7 @@ COMMANDS = {
     "simulate": "realistic ENT traffic, to Kafka, a file or the terminal",
     "replay": "publish files of events to the input topic",
     "at": "the picture at an instant T",
+    "report": "growth between periods, ranking, the DNMA's weekly form",
     "rejects": "list, show and send again what was rejected",
     "status": "is everything right?",
 }

@@ -73,16 +73,26 @@ def print_table(
         click.secho(line(foot[0]), bold=True)
 
 
-def print_json(value: Mapping[str, object]) -> None:
-    """Print one JSON object, indented; accents as they are, what a terminal might obey as JSON's own escapes."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
+def json_text(value: Mapping[str, object]) -> str:
+    """One JSON object, indented; accents as they are, what a terminal might obey as JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
-def print_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a head line and one line a row, as RFC 4180 says but with plain line ends."""
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A head line and one line a row, as RFC 4180 says but with plain line ends."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    click.echo(text.getvalue(), nl=False)
+    return text.getvalue()
+
+
+def print_json(value: Mapping[str, object]) -> None:
+    """Print one JSON object."""
+    click.echo(json_text(value), nl=False)
+
+
+def print_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print CSV."""
+    click.echo(csv_text(columns, rows), nl=False)

@@ -1,0 +1,88 @@
+"""What a reader is shown in place of a code."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from schemas.reference import profils, services, territories
+
+GROUPS = {
+    "accueil": "Accueil",
+    "communication": "Communication",
+    "cahier_textes": "Cahier de textes",
+    "visio": "Visio",
+    "stockage": "Stockage",
+    "travail_collaboratif": "Travail collaboratif",
+    "ressources": "Ressources",
+    "parcours": "Parcours",
+    "organisation": "Organisation",
+    "vie_scolaire": "Vie scolaire",
+    "pedagogique": "Services pédagogiques",
+    "non_classe": "Non classé",
+}
+"""Familles and domaines."""
+
+KINDS = {
+    "total": "ensemble",
+    "service": "service",
+    "famille": "famille de services",
+    "domaine": "domaine de services",
+    "region": "région",
+    "academie": "académie",
+    "departement": "département",
+    "projet": "projet ENT",
+    "plateforme": "plateforme",
+    "exploitant": "exploitant",
+    "profil": "profil",
+}
+"""Ways in: the kinds of `bi.traffic_day`."""
+
+MEASURES = {"visits": "visites", "hits": "pages vues", "visitors-per-day": "visiteurs par jour"}
+
+TERRITORIES = ("region", "academie", "departement")
+
+
+def label(kind: str, key: str) -> str:
+    """The text that stands for a key; what an event brought (projet, exploitant, plateforme) stays as it is."""
+    if kind == "total":
+        return "Ensemble"
+    if kind in ("famille", "domaine"):
+        return GROUPS.get(key, key)
+    if kind == "departement" and key in _names(kind):
+        return f"{key} {_names(kind)[key]}"
+    return _names(kind).get(key) or key or "(non renseigné)"
+
+
+@cache
+def _names(kind: str) -> dict[str, str]:
+    if kind == "service":
+        return {row.service: row.label_fr for row in services()}
+    if kind == "profil":
+        return {row.profil_code: row.label_fr for row in profils()}
+    if kind == "departement":
+        return {row.departement_code: row.departement_name for row in territories()}
+    return {}
+
+
+@cache
+def known_keys(kind: str) -> frozenset[str]:
+    """Every territory of a kind, so that one which never sent is named; nothing for the other kinds."""
+    columns = {"region": "region_name", "academie": "academie_name", "departement": "departement_code"}
+    return frozenset(getattr(row, columns[kind]) for row in territories()) if kind in columns else frozenset()
+
+
+def zone(kind: str, key: str) -> str | None:
+    """School zone of a key: None for what is spread over the country.
+
+    A, B or C; another text where the school calendar is not known (Corse, overseas).
+    """
+    return _zones(kind).get(key, "") if kind in TERRITORIES else None
+
+
+@cache
+def _zones(kind: str) -> dict[str, str]:
+    columns = {"region": "region_name", "academie": "academie_name", "departement": "departement_code"}
+    found: dict[str, set[str]] = {}
+    for row in territories():
+        found.setdefault(getattr(row, columns[kind]), set()).add(row.zone)
+    return {key: zones.pop() if len(zones) == 1 else "" for key, zones in found.items()}
