@@ -76,11 +76,9 @@ def seal_school_day(store: Store, day: date, database: str = LIVE) -> None:
         StoreUnavailable, StoreRefused: nothing is lost; run it again.
     """
     begin = _epoch(datetime.combine(day, time(), UTC))
-    for hour in range(begin, begin + DAY, HOUR):
-        ((is_unsealed,),) = store.execute(query("is_school_hour_unsealed", database), {"hour": hour})
-        if is_unsealed:
-            _seal_hour(store, hour, database)
     span = {"since": begin, "till": begin + DAY}
+    for (hour,) in store.execute(query("list_unsealed_school_hours", database), span):
+        _seal_hour(store, hour, database)
     for first, last in _slices(store, begin, begin + DAY, database):
         for statement in queries("seal_school_days", database):
             store.execute(statement, span | {"first": first, "last": last})

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pipeline.store.client import Store
+from pipeline.store.schools import seal_schools
 from pipeline.store.sealing import close_days, drop_expired, seal, seal_days
 
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_SECONDS = 300.0
+SCHOOLS_SECONDS = 60.0
+"""An hour of schools falls due so seldom that it need not be asked for with every round."""
 BUSIEST_SECONDS = 4.0
 """A round that finds more and more to seal (catching up) ends after this long."""
 
@@ -32,7 +35,7 @@ class StoreSealer:
         self._store = store
         self._retention_days = retention_days
         self._clock = clock
-        self._housekeeping_at = time.monotonic()
+        self._housekeeping_at = self._schools_at = time.monotonic()
 
     def round(self) -> None:
         """Seal what is due; close and drop what is old.
@@ -43,6 +46,9 @@ class StoreSealer:
         start = time.monotonic()
         while seal(self._store, self._clock()).is_behind and time.monotonic() - start < BUSIEST_SECONDS:
             pass
+        if start - self._schools_at >= SCHOOLS_SECONDS:
+            self._schools_at = start
+            seal_schools(self._store, self._clock())
         if start - self._housekeeping_at >= HOUSEKEEPING_SECONDS:
             self._housekeeping_at = start
             seal_days(self._store, self._clock())

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from pipeline.store.client import Store
+from pipeline.store.schools import seal_school_day
 from pipeline.store.sql import LIVE, queries, query
 
 CLOSE_AFTER = timedelta(hours=47)
@@ -127,7 +128,7 @@ def seal_days(store: Store, now: datetime) -> int:
 
 
 def seal_day(store: Store, day: date, database: str = LIVE) -> None:
-    """Seal all tiers of a day, also what no mark asks for: the last look before its cells go.
+    """Seal all tiers of a day and its schools, also what no mark asks for: the last look before its cells go.
 
     Hour by hour, so that memory stays bounded.
 
@@ -151,6 +152,7 @@ def seal_day(store: Store, day: date, database: str = LIVE) -> None:
         query("seal_counts_hour", database), {"starts": list(hours)}
     )  # a release without them may have sealed
     _seal(store, DAY, [begin], database)
+    seal_school_day(store, day, database)
 
 
 def close_days(store: Store, now: datetime) -> CloseReport:
@@ -168,7 +170,8 @@ def close_days(store: Store, now: datetime) -> CloseReport:
     closed, dropped = [], []
     for day, closed_for in store.execute(query("list_cell_days")):
         if closed_for >= DROP_AFTER_SECONDS:
-            store.execute(query("drop_cells"), {"day": day})
+            for statement in queries("drop_cells"):
+                store.execute(statement, {"day": day})
             dropped.append(day)
         elif closed_for < 0 and _midnight(day + timedelta(days=1)) + CLOSE_AFTER <= now:
             seal_day(store, day)

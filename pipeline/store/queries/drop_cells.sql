@@ -1,1 +1,3 @@
+ALTER TABLE ent.school_events DROP PARTITION %(day)s;
+
 ALTER TABLE ent.cells DROP PARTITION %(day)s;
