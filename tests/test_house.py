@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline.store": {"schemas", "pipeline.core"} | HALL,
     "pipeline.broker": {"schemas"} | HALL,
     "pipeline.simulate": {"schemas"} | HALL,
+    "pipeline.history": {"schemas", "pipeline.core", "pipeline.store"} | HALL,
     "pipeline.reports": {"schemas"} | HALL,
     "pipeline.supervisor": {"schemas", "pipeline.core", "pipeline.store", "pipeline.broker"} | HALL,
     "deploy.embedded": set(),

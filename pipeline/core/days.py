@@ -1,4 +1,4 @@
-"""Counted events taken apart by day: the store keeps a day in a partition, and files may hold many days in any order."""
+"""Counted events taken apart by day: the store keeps a day in a partition, files hold many days in any order."""
 
 from __future__ import annotations
 

@@ -1,0 +1,2 @@
+-- {table} is a name of our own.
+TRUNCATE TABLE ent_staging.{table} SYNC;

@@ -1,0 +1,1 @@
+SELECT day, digest FROM ent.history FINAL;
