@@ -1,0 +1,1 @@
+"""The wall, asked over HTTP and looked at with a real browser."""
