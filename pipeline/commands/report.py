@@ -11,12 +11,13 @@ import click
 
 from pipeline import settings as setting
 from pipeline.commands.output import FORMATS, csv_text, json_text
-from pipeline.commands.report_reading import read_growth
+from pipeline.commands.report_reading import read_growth, read_month
 from pipeline.commands.servers import open_store
 from pipeline.errors import UserError
-from pipeline.reports import growth_table
+from pipeline.reports import growth_page, growth_table, ranking_page
+from pipeline.reports import ranking as ranking_table
 from pipeline.reports.labels import KINDS, MEASURES
-from pipeline.reports.periods import Hours, Period, parse_hours, parse_period
+from pipeline.reports.periods import Hours, Period, parse_hours, parse_month, parse_period
 from pipeline.reports.scope import settle
 
 REPORTS = {
@@ -59,6 +60,22 @@ class _Parsed(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+_scale_option = click.option(
+    "--scale", type=click.IntRange(1), default=1, metavar="N", help="one counted visit stands for N (sampled traffic)"
+)
+_format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice((*FORMATS, "html")),
+    default="table",
+    show_default=True,
+    help="table for reading, json or csv for programs, html for mailing and printing (one page, no request)",
+)
+_out_option = click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="write it there instead of printing it"
+)
+
+
 @click.group(cls=_Reports)
 def report() -> None:
     """Growth between two periods, ranking beside public sites, the DNMA's weekly form.
@@ -85,18 +102,9 @@ def report() -> None:
     help="also compare school days with school days, holidays with holidays…; or all days alone",
 )
 @click.option("--hours", type=_Parsed("H-H", parse_hours), help="only this part of the days: 07:00-12:00, Paris time")
-@click.option(
-    "--scale", type=click.IntRange(1), default=1, metavar="N", help="one counted visit stands for N (sampled traffic)"
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice((*FORMATS, "html")),
-    default="table",
-    show_default=True,
-    help="table for reading, json or csv for programs, html for mailing and printing (one page, no request)",
-)
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="write it there instead of printing it")
+@_scale_option
+@_format_option
+@_out_option
 def growth(
     period: Period,
     reference: Period,
@@ -138,9 +146,56 @@ def growth(
         text = json_text(growth_table.as_values(answer, now))
     elif form == "csv":
         text = csv_text(growth_table.CSV_COLUMNS, growth_table.as_csv_rows(answer))
+    elif form == "html":
+        text = growth_page.as_page(answer, now)
     else:
         text = growth_table.as_text(answer, now)
     deliver(text, out)
+
+
+@report.command()
+@click.option("--month", required=True, type=_Parsed("YYYY-MM", parse_month), help="such as 2020-05")
+@click.option(
+    "--sites", required=True, type=click.Path(path_type=Path), metavar="FILE", help="CSV: site,visits, one site a line"
+)
+@_scale_option
+@_format_option
+@_out_option
+def ranking(month: Period, sites: Path, scale: int, form: str, out: Path | None) -> None:
+    """Visits of a month beside those of public sites, and the rank of the ENT among them.
+
+    FILE is a CSV with the columns site and visits (comma or semicolon; thousands may be set apart by spaces), with the
+    figures of the same month: those of the ACPM, for instance. Visits of the ENT are summed over the days, at midnight
+    UTC a visit is cut.
+
+    \b
+    instant-t report ranking --month 2020-05 --sites sites.csv
+    instant-t report ranking --month 2020-05 --sites sites.csv --format html --out mai.html
+    """
+    settings = setting.load()
+    now = datetime.now(UTC)
+    others = ranking_table.read_sites(_read(sites), str(sites))
+    with open_store(settings, "reader", REPORT_SECONDS) as store:
+        visits = read_month(store, month)
+    answer = ranking_table.rank(month, visits, others, now, scale)
+    if form == "json":
+        text = json_text(ranking_table.as_values(answer, now))
+    elif form == "csv":
+        text = csv_text(ranking_table.CSV_COLUMNS, ranking_table.as_rows(answer))
+    elif form == "html":
+        text = ranking_page.as_page(answer, now)
+    else:
+        text = ranking_table.as_text(answer, now)
+    deliver(text, out)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8: save it as UTF-8.") from error
 
 
 def deliver(text: str, out: Path | None) -> None:

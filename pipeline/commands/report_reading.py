@@ -34,7 +34,30 @@ def read_growth(store: Store, scope: Scope, by: str, measure: str, *, comparable
     perimeter = {kind: read_perimeter(store, scope, kind) for kind in {"total", by}}
     classes = DayClasses(_calendar(store, scope))
     known = {kind: found for kind, found in perimeter.items() if found is not None}
-    return compare(scope, by, measure, counts, classes, comparable=comparable, perimeter=known, scale=scale)
+    return compare(
+        scope,
+        by,
+        measure,
+        counts,
+        classes,
+        comparable=comparable,
+        perimeter=known,
+        clock=read_clock(store, scope),
+        scale=scale,
+    )
+
+
+def read_month(store: Store, month: Period) -> dict[date, int]:
+    """Visits of the country on each measured day.
+
+    Raises:
+        UserError: not a day of the month is measured.
+        StoreUnavailable, StoreRefused: as every call.
+    """
+    visits = dict(store.execute(query("report_month"), _span(month.first, month.last)))
+    if not visits:
+        raise UserError(f"No day of {month.first:%Y-%m} is measured: load them with `instant-t replay --history`.")
+    return visits
 
 
 def read_counts(store: Store, scope: Scope, by: str) -> dict[str, dict[str, dict[date, Counts]]]:
@@ -46,6 +69,18 @@ def read_counts(store: Store, scope: Scope, by: str) -> dict[str, dict[str, dict
     found: dict[str, dict[str, dict[date, Counts]]] = {}
     for kind, key, day, *figures in rows:
         found.setdefault(kind, {}).setdefault(key, {})[day] = Counts(*figures)
+    return found
+
+
+def read_clock(store: Store, scope: Scope) -> dict[str, dict[int, Counts]] | None:
+    """Side → hour of Paris → counts of the country; None unless both sides are a single day."""
+    if len(scope.period.days) > 1 or len(scope.reference.days) > 1:
+        return None
+    found: dict[str, dict[int, Counts]] = {"period": {}, "reference": {}}
+    for in_period, in_reference, hour, *figures in store.execute(query("report_clock"), _hours(scope)):
+        for side, belongs in (("period", in_period), ("reference", in_reference)):
+            if belongs and scope.hours.start <= hour < scope.hours.end:
+                found[side][hour] = Counts(*figures)
     return found
 
 

@@ -142,6 +142,8 @@ class Report:
     """Territories without an event on either side."""
     days: Mapping[str, Sequence[tuple[date, float | None]]] = field(default_factory=dict)
     """`period`, `reference` → the total of each day; None where not measured."""
+    clock: Mapping[str, Mapping[int, float]] | None = None
+    """The same by hour of Paris, where both sides are a single day."""
 
     @property
     def same_mix(self) -> bool:
@@ -169,6 +171,7 @@ def compare(
     *,
     comparable: bool = True,
     perimeter: Mapping[str, Perimeter] | None = None,
+    clock: Mapping[str, Mapping[int, Counts]] | None = None,
     scale: int = 1,
 ) -> Report:
     """Compare two periods.
@@ -181,6 +184,7 @@ def compare(
         classes: which days may be held against which.
         comparable: also compare by classes of days.
         perimeter: kind → schools, where known.
+        clock: side → hour of Paris → counts of the total, where both sides are a single day.
         scale: what one counted visit stands for, where traffic was counted at a stated scale.
     """
     total = counts.get("total", {}).get("", {})
@@ -224,6 +228,9 @@ def compare(
         {
             name: [(day, pick(total[day])[0] * scale if day in total else None) for day in side.days]
             for name, side in (("period", scope.period), ("reference", scope.reference))
+        },
+        None if clock is None else {
+            side: {hour: pick(found)[0] * scale for hour, found in hours.items()} for side, hours in clock.items()
         },
     )  # fmt: skip
 
