@@ -27,14 +27,15 @@ class Teller(Protocol):
 class Board(Protocol):
     """What shows that the worker lives: metrics and health."""
 
-    def beat(self, lags: Mapping[tuple[str, int], int]) -> None:
-        """Called at every beat with the lag of each assigned partition."""
+    def beat(self, lags: Mapping[tuple[str, int], int], heard: bool) -> None:
+        """Called at every beat with the lag of each assigned partition, and whether the broker has answered since."""
 
 
 def make(
     *,
     latest: Callable[[], Sequence[Position]],
     lags: Callable[[], Mapping[tuple[str, int], int]],
+    heard: Callable[[], bool],
     teller: Teller,
     thread: Executor,
     board: Board,
@@ -45,6 +46,7 @@ def make(
     Args:
         latest: the positions of the last flush, by partition.
         lags: records behind, by assigned partition.
+        heard: whether the broker has answered a fetch since the last call, or has none to answer.
         teller: the sink.
         thread: the sink's own thread.
         board: metrics and health.
@@ -69,7 +71,7 @@ def make(
     async def report_progress() -> None:
         nonlocal telling
         assigned = dict(lags())
-        board.beat(assigned)
+        board.beat(assigned, heard())
         if telling is not None and not telling.done():
             return  # the sink's thread waits for the store
         known = {(p.topic, p.partition): p for p in latest()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+from collections.abc import Sequence
 
 import faust
 
 from pipeline import settings as settings_module
 from pipeline import topology, transport
-from pipeline.health import HealthServer
+from pipeline.health import HealthServer, Pulse, Watchdog
 from pipeline.metrics import Metrics
 from pipeline.settings import Settings
 from pipeline.worker_board import WorkerBoard
@@ -17,11 +19,28 @@ from pipeline.worker_board import WorkerBoard
 log = logging.getLogger(__name__)
 
 
-async def _end_worker(error: BaseException) -> None:
+def _end(reason: object) -> None:
     """End the process at once: nothing unacknowledged is lost, and the supervisor starts it again."""
-    log.error("The worker stops: %s Nothing is lost: what was not acknowledged is read again.", error)
+    why = str(reason).rstrip(".")
+    log.error("The worker stops: %s. Nothing is lost: what was not acknowledged is read again.", why)
     logging.shutdown()
     os._exit(1)
+
+
+async def _end_worker(error: BaseException) -> None:
+    _end(error)
+
+
+def _is_reachable(addresses: Sequence[str]) -> bool:
+    """Whether one of the brokers takes connections now."""
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def create_app(settings: Settings) -> faust.App:
@@ -31,11 +50,12 @@ def create_app(settings: Settings) -> faust.App:
         UserError: the embedded store has never been started, and no other is named.
     """
     app = faust.App(settings.group, **transport.app_settings(settings.kafka, settings.session_timeout))
-    board = WorkerBoard(Metrics())
+    board = WorkerBoard(Metrics(), Pulse(stuck_seconds=settings.stuck_seconds))
     topology.wire(app, settings, board, _end_worker)
-    servers: list[HealthServer] = []
+    servers: list[HealthServer | Watchdog] = []
 
     async def serve_health() -> None:
+        servers.append(Watchdog(board.pulse, _end, lambda: _is_reachable(settings.kafka)))
         try:
             server = HealthServer(settings.metrics_host, settings.metrics_port, board.metrics.registry, board.pulse)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""/metrics and /health of a worker, served from a thread of their own: they answer even when the worker is stuck."""
+"""/metrics and /health of a worker, from threads of their own: they answer, and end the worker, when it is stuck."""
 
 from __future__ import annotations
 
@@ -11,44 +11,124 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 STUCK_SECONDS = 30.0
-"""Without progress for so long while records wait, or without a beat of the event loop, the worker is not healthy."""
+"""A worker is not healthy after so long without progress while records wait, without an answer of the broker, or
+without a beat of the event loop."""
+EXCUSED_SECONDS = 50.0
+"""A failed insert explains a lack of progress for so long: one try may last 30 s, the pause before it 6."""
 
 
 class Pulse:
-    """Signs of life of a worker: written by its event loop, read by the health thread.
+    """Signs of life of a worker: written by its event loop and its sink, read by the health thread and the watchdog.
 
     Args:
         clock: monotonic seconds.
-        lag: records still to count, over all partitions of this worker; None before any are assigned.
+        stuck_seconds: how long a sign may be missing.
     """
 
-    def __init__(self, lag: Callable[[], int | None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._lag = lag
+    def __init__(self, clock: Callable[[], float] = time.monotonic, stuck_seconds: float = STUCK_SECONDS) -> None:
+        self.stuck_seconds = stuck_seconds
         self._clock = clock
         self._beat: float | None = None
+        self._lag = 0
         self._progress = clock()
+        self._heard = clock()
+        self._refused = -EXCUSED_SECONDS
 
-    def beat(self) -> None:
-        """The event loop runs."""
-        self._beat = self._clock()
+    def beat(self, lag: int, heard: bool) -> None:
+        """The event loop runs.
+
+        Args:
+            lag: records known to wait, over all partitions of this worker.
+            heard: whether the broker has answered since the last beat, or there is nothing to ask it for.
+        """
+        now = self._clock()
+        first = self._beat is None  # records that waited for the worker to start are no fault of its
+        self._beat = now
+        self._lag = lag
+        if heard or first:
+            self._heard = now
+        if not lag or first:
+            self._progress = now
 
     def progress(self) -> None:
-        """Records have become durable, or there are none to read."""
+        """Records have become durable."""
         self._progress = self._clock()
+
+    def insert_failed(self) -> None:
+        """The store did not take an insert; the same rows will be sent again."""
+        self._refused = self._clock()
 
     def ailment(self) -> str | None:
         """What is wrong, in words; None when records flow or there are none to read."""
         now = self._clock()
         if self._beat is None:
             return "starting: the worker has not joined its consumer group yet"
-        if now - self._beat > STUCK_SECONDS:
+        if now - self._beat > self.stuck_seconds:
             return f"stuck: the event loop has not run for {now - self._beat:.0f} s"
-        lag = self._lag()
-        if lag == 0:
-            self.progress()
-        if lag and now - self._progress > STUCK_SECONDS:
-            return f"stuck: {lag} records wait and none became durable for {now - self._progress:.0f} s"
+        if self._lag and now - self._progress > self.stuck_seconds:
+            waited = f"{self._lag} records wait and none became durable for {now - self._progress:.0f} s"
+            return f"waiting for ClickHouse: {waited}" if self._is_excused(now) else f"stuck: {waited}"
+        if not self._lag and now - self._heard > self.stuck_seconds:
+            return f"stuck: the broker has answered no fetch for {now - self._heard:.0f} s"
         return None
+
+    def silent_for(self) -> float:
+        """Seconds for which a sign of life has been missing that a new start could bring back; 0 when all is well."""
+        ailment = self.ailment()
+        if ailment is None or not ailment.startswith("stuck"):
+            return 0.0
+        assert self._beat is not None
+        now = self._clock()
+        return now - min(self._beat, self._progress if self._lag else self._heard)
+
+    def _is_excused(self, now: float) -> bool:
+        return now - self._refused < EXCUSED_SECONDS
+
+
+class Watchdog:
+    """Ends a worker that lives and no longer moves, from a thread of its own: a blocked event loop does not hold it up.
+
+    It acts when a sign of life is missing for twice the pulse's limit: /health has said so for as long. A worker that
+    waits for ClickHouse is left alone, and so is one whose broker is away: a new start would help neither.
+
+    Args:
+        pulse: the worker's.
+        end: ends the process; gets the reason.
+        reachable: whether a broker takes connections now.
+        look_seconds: time between two looks.
+    """
+
+    def __init__(
+        self,
+        pulse: Pulse,
+        end: Callable[[str], None],
+        reachable: Callable[[], bool],
+        look_seconds: float = 1.0,
+    ) -> None:
+        self._pulse = pulse
+        self._end = end
+        self._reachable = reachable
+        self._look_seconds = look_seconds
+        self._reachable_for = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._look_seconds):
+            if self._pulse.silent_for() < 2 * self._pulse.stuck_seconds:
+                self._reachable_for = 0
+                continue
+            # A broker that has just come back gets the time to be joined again.
+            self._reachable_for = self._reachable_for + 1 if self._reachable() else 0
+            if self._reachable_for * self._look_seconds >= self._pulse.stuck_seconds / 3:
+                self._end(self._pulse.ailment() or "stuck")
+                return
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._stopping.set()
+        self._thread.join()
 
 
 class HealthServer:

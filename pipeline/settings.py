@@ -77,6 +77,14 @@ DOCUMENTED = (
         300,
         "consumer session; Apache Kafka refuses under 6, `up` sets 2 on the embedded broker",
     ),
+    Setting(
+        "INSTANT_T_STUCK_SECONDS",
+        "30",
+        "seconds",
+        2,
+        600,
+        "without progress for so long, /health says so; twice as long, and the worker ends itself to be started again",
+    ),
     Setting("INSTANT_T_FLUSH_SECONDS", "0.5", "seconds", 0.05, 10, "oldest an uninserted event may become"),
     Setting("INSTANT_T_FLUSH_EVENTS", "250000", "events", 1000, 1_000_000, "most events of one insert"),
 )
@@ -105,6 +113,7 @@ class Settings:
     replication: int
     group: str
     session_timeout: float
+    stuck_seconds: float
     flush_seconds: float
     flush_events: int
 
@@ -162,6 +171,7 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
         "replication": integer("INSTANT_T_REPLICATION"),
         "group": raw["INSTANT_T_GROUP"],
         "session_timeout": number("INSTANT_T_SESSION_TIMEOUT"),
+        "stuck_seconds": number("INSTANT_T_STUCK_SECONDS"),
         "flush_seconds": number("INSTANT_T_FLUSH_SECONDS"),
         "flush_events": integer("INSTANT_T_FLUSH_EVENTS"),
     }

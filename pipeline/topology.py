@@ -61,6 +61,7 @@ def wire(
         report_progress.make(
             latest=counter.latest,
             lags=lambda: transport.lags(app),
+            heard=lambda: transport.heard(app),
             teller=sink,
             thread=insert_thread,
             board=board,

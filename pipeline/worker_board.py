@@ -16,13 +16,13 @@ class WorkerBoard:
 
     Args:
         metrics: the worker's.
+        pulse: where signs of life go.
         clock: now, epoch seconds.
     """
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, metrics: Metrics, pulse: Pulse, clock: Callable[[], float] = time.time) -> None:
         self.metrics = metrics
-        self.pulse = Pulse(lag=lambda: self._lag)
-        self._lag: int | None = None
+        self.pulse = pulse
         self._partitions: set[int] = set()
         self._newest_arrival = clock()
         metrics.data_age.set_function(lambda: max(0.0, clock() - self._newest_arrival))
@@ -34,16 +34,15 @@ class WorkerBoard:
         self._newest_arrival = max(self._newest_arrival, newest_arrival_ms / 1000)
         self.pulse.progress()
 
-    def beat(self, lags: Mapping[tuple[str, int], int]) -> None:
+    def beat(self, lags: Mapping[tuple[str, int], int], heard: bool) -> None:
         """The event loop runs; these are the lags of the assigned partitions."""
-        self._lag = sum(lags.values())
         partitions = {partition for _, partition in lags}
         for gone in self._partitions - partitions:
             self.metrics.lag.remove(str(gone))
         for (_, partition), lag in lags.items():
             self.metrics.lag.labels(str(partition)).set(lag)
         self._partitions = partitions
-        self.pulse.beat()
+        self.pulse.beat(sum(lags.values()), heard)
 
     def inserted(self, rows: int, seconds: float) -> None:
         """Rows of cells have been inserted."""
@@ -53,3 +52,4 @@ class WorkerBoard:
     def insert_failed(self) -> None:
         """A try failed; the rows will be sent again."""
         self.metrics.insert_failures.inc()
+        self.pulse.insert_failed()

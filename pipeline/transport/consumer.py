@@ -100,6 +100,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.batched: set[str] = set()
         self.ledger = AckLedger()
         self._ended = False
+        self._answered = 0
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -267,9 +268,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
         A partition is absent until its first fetch was answered. Safe to call from the main loop at any time.
         """
-        consumer = self._thread._consumer
-        subscription = consumer._subscription.subscription if consumer is not None else None
-        assignment = subscription.assignment if subscription is not None else None
+        assignment = self._assignment()
         if assignment is None:
             return {}
         lags = {}
@@ -282,3 +281,18 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             if tp.topic in self.batched and end is not None and position is not None:
                 lags[TP(*tp)] = max(0, end - position)
         return lags
+
+    def heard(self) -> bool:
+        """Whether the broker has answered a fetch since the last call; True while no partition is assigned."""
+        assignment = self._assignment()
+        if assignment is None or not assignment.tps:
+            return True
+        # aiokafka dates every answer, also those without records.
+        answered = max(assignment.state_value(tp).timestamp or 0 for tp in assignment.tps)
+        heard, self._answered = answered != self._answered, answered
+        return heard
+
+    def _assignment(self) -> Any:
+        consumer = self._thread._consumer
+        subscription = consumer._subscription.subscription if consumer is not None else None
+        return subscription.assignment if subscription is not None else None

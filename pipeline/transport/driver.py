@@ -59,6 +59,12 @@ def lags(app: faust.App) -> dict[TP, int]:
     return consumer.lags() if isinstance(consumer, BatchConsumer) else {}
 
 
+def heard(app: faust.App) -> bool:
+    """Whether a fetch was answered since the last call; True while no partition is assigned, for none is asked then."""
+    consumer = app._consumer
+    return consumer.heard() if isinstance(consumer, BatchConsumer) else True
+
+
 def app_settings(kafka: Sequence[str], session_timeout: float) -> dict[str, Any]:
     """Keyword arguments for `faust.App(id, **app_settings(…))`.
 

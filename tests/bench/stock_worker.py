@@ -18,7 +18,7 @@ import faust
 from pipeline import settings as settings_module
 from pipeline import topics
 from pipeline.core.columns import Columns, Words
-from pipeline.health import HealthServer
+from pipeline.health import HealthServer, Pulse
 from pipeline.metrics import Metrics
 from pipeline.servers import store_url
 from pipeline.store.client import Store
@@ -29,7 +29,7 @@ from pipeline.worker_board import WorkerBoard
 TAKE = 5000
 
 settings = settings_module.load()
-board = WorkerBoard(Metrics())
+board = WorkerBoard(Metrics(), Pulse())
 sink = ClickHouseSink(Store(store_url(settings, "writer")), board)
 words = Words()
 app = faust.App(
@@ -66,7 +66,7 @@ async def count_visits(stream: Any) -> None:
 @app.timer(interval=1.0)  # type: ignore[untyped-decorator]
 async def beat() -> None:
     """Show that it lives."""
-    board.beat({})
+    board.beat({}, True)
 
 
 @app.task  # type: ignore[untyped-decorator]

@@ -28,9 +28,9 @@ from tests.support.gateway import GatewayHandle
 @contextmanager
 def health_of_a_worker(lag: int | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The worker's own health server on a free port, which `status` will ask."""
-    pulse = Pulse(lambda: lag)
+    pulse = Pulse()
     if lag is not None:
-        pulse.beat()
+        pulse.beat(lag, heard=True)
     server = HealthServer("127.0.0.1", 0, CollectorRegistry(), pulse)
     monkeypatch.setenv("INSTANT_T_METRICS_PORT", str(server.port))
     try:

@@ -1,0 +1,1 @@
+"""The worker's hall: its pulse, and the watchdog that ends it."""

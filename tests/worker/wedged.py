@@ -1,0 +1,66 @@
+"""The real worker, wedged on purpose a moment after its first events: `python -m tests.worker.wedged WAY`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from faust.cli.faust import cli
+
+from agents.count_visits import VisitCounter
+from pipeline.app import app
+
+FOREVER = 3600.0
+
+
+def block_loop() -> None:
+    """A callback that never returns."""
+    time.sleep(FOREVER)
+
+
+def hang_flush() -> None:
+    """An agent that waits for what never comes."""
+
+    async def flush(self: VisitCounter) -> None:
+        await asyncio.sleep(FOREVER)
+
+    VisitCounter.flush = flush  # type: ignore[method-assign]
+
+
+def kill_fetcher() -> None:
+    """The task that fetches is gone, and nobody noticed."""
+    thread: Any = app._consumer._thread
+    thread.method_queue.loop.call_soon_threadsafe(thread.fetcher._fetch_task.cancel)
+
+
+def block_consumer_thread() -> None:
+    """The thread that talks to Kafka waits for a lock that nobody gives back."""
+    thread: Any = app._consumer._thread
+    thread.method_queue.loop.call_soon_threadsafe(time.sleep, FOREVER)
+
+
+WAYS: dict[str, Callable[[], None]] = {
+    way.__name__: way for way in (block_loop, hang_flush, kill_fetcher, block_consumer_thread)
+}
+
+
+def main() -> None:
+    """Run the worker; wedge it once it has counted something."""
+    wedge = WAYS[sys.argv[1]]
+
+    async def _wedge() -> None:
+        while not app._consumer.lags() or not app._consumer.ledger.partitions():
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1.0)
+        print(f"wedged by {wedge.__name__}", flush=True)
+        wedge()
+
+    app.task(_wedge)
+    cli(args=["-A", "tests.worker.wedged", "worker", "-l", "info"], prog_name="worker")
+
+
+if __name__ == "__main__":
+    main()
