@@ -15,7 +15,7 @@ COUNTS = (
     "cells", "marks", "keys_minute", "keys_ten", "keys_hour", "minutes", "closed", "counts_hour", "counts_day",
     "history", "progress",
 )  # fmt: skip
-SCHOOLS = ("school_events", "school_hours", "school_days", "school_visitors")
+SCHOOLS = ("school_events", "school_hours", "school_days", "school_visitors", "school_marks")
 
 
 @pytest.fixture(scope="session")

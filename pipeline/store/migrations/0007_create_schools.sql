@@ -66,7 +66,7 @@ CREATE TABLE IF NOT EXISTS ent.school_days
 )
 ENGINE = ReplacingMergeTree(hits)
 PARTITION BY day
-ORDER BY (kind, uai, key);
+ORDER BY (day, kind, uai, key);
 
 -- The visitors of those days as sketches, for distinct visitors over a week; kinds total, service and profil. A small
 -- sketch still holds hashes: 35 days at most.
@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS ent.school_visitors
 )
 ENGINE = ReplacingMergeTree(hits)
 PARTITION BY day
-ORDER BY (kind, uai, key);
+ORDER BY (day, kind, uai, key);
 
 CREATE TABLE IF NOT EXISTS ent_staging.school_events AS ent.school_events;
 
