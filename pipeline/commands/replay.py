@@ -20,13 +20,16 @@ _STEP_LINES = 1_000
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--history", is_flag=True, help="count whole past days into the store, beside Kafka")
+@click.option(
+    "--days", metavar="A/B", help="with --history: the days (UTC) to load, as in `report growth`; others are rejected"
+)
 @click.option("--replace", is_flag=True, help="with --history: put the files' figures in the place of a day's own")
 @click.option(
     "--rejects",
     type=click.Path(dir_okay=False, path_type=Path),
     help="with --history: where rejected lines go (default: beside the first file, NAME.rejects.ndjson)",
 )
-def replay(files: tuple[str, ...], history: bool, replace: bool, rejects: Path | None) -> None:
+def replay(files: tuple[str, ...], history: bool, days: str | None, replace: bool, rejects: Path | None) -> None:
     """Publish files of newline-delimited JSON to the input topic, each line as it is.
 
     Plain files, .gz files, and - for standard input. Blank lines are skipped. Lines that are no good events are sent
@@ -36,25 +39,27 @@ def replay(files: tuple[str, ...], history: bool, replace: bool, rejects: Path |
     With --history the files are counted into the store itself, by the rules of the live count, for days (UTC) that
     ended over 47 hours ago: a topic that keeps 72 hours cannot carry them. Give all files of a day in one call: a
     day's figures are replaced as a whole, never added to. The same files again change nothing. A day that was counted
-    live, or loaded from other files, is refused without --replace. What is no good event is kept, with its reason,
-    in the file of rejects. Needs the login of `migrate`, and disk for the events of all the files at once.
+    live, or loaded from other files, is refused without --replace. What is no good event, or lies outside of --days,
+    is kept with its reason in the file of rejects. Needs the login of `migrate`, and disk for the events of all the
+    files at once.
 
     \b
     instant-t replay matin.ndjson
     instant-t replay 2026-09-01.ndjson.gz 2026-09-02.ndjson.gz
     zcat archive.gz | grep 0750001 | instant-t replay -
     instant-t replay --history 2019-09.ndjson.gz
+    instant-t replay --history --days 2019-09-02 2019-09-02.ndjson.gz
     instant-t replay --history --replace 2019-09.ndjson.gz repaired.ndjson
     """
     config = settings.load()
     if history:
         # Only here: publishing needs neither the store nor the counting core.
-        from pipeline.commands.replay_history import load_files
+        from pipeline.commands.replay_history import load_files, parse_days
 
-        load_files(config, files, replace, rejects, datetime.now(UTC))
+        load_files(config, files, parse_days(days), replace, rejects, datetime.now(UTC))
         return
-    if replace or rejects:
-        raise click.UsageError("--replace and --rejects go with --history")
+    if days or replace or rejects:
+        raise click.UsageError("--days, --replace and --rejects go with --history")
     check_all(files, "nothing was sent")
     with Publisher(config.kafka, topics.VISITS) as publisher:
         for name in files:

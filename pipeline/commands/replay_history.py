@@ -12,9 +12,10 @@ import click
 from pipeline.commands.event_files import check_all, opened, progress, title
 from pipeline.commands.servers import open_store
 from pipeline.errors import UserError
-from pipeline.history.counting import Counter, FileReport
+from pipeline.history.counting import Counter, FileReport, span_of
 from pipeline.history.load import DayReport, begin
 from pipeline.history.rejects import RejectsFile
+from pipeline.reports.periods import Period, parse_period
 from pipeline.servers import store_url
 from pipeline.settings import Settings
 from pipeline.store import migrate
@@ -27,13 +28,19 @@ _UNCHANGED = "nothing was changed"
 
 
 def load_files(
-    settings: Settings, files: Sequence[str], replace: bool, rejects_path: Path | None, now: datetime
+    settings: Settings,
+    files: Sequence[str],
+    days: Period | None,
+    replace: bool,
+    rejects_path: Path | None,
+    now: datetime,
 ) -> None:
     """Load the days that some files hold, and say what became of each file and day.
 
     Args:
         settings: which store, and the retention of minutes.
         files: names; `-` is standard input.
+        days: UTC days to load; None: whatever the files hold.
         replace: figures of a day may be replaced by other ones.
         rejects_path: None: beside the first file that has a place.
         now: aware.
@@ -54,17 +61,37 @@ def load_files(
             return Store(url, timeout=STATEMENT_SECONDS)
 
         with begin(connect, now, settings.retention_days, replace) as load:
-            with RejectsFile(path) as rejects, load.counter(rejects) as counter:
+            span = span_of(now, days.first, days.last) if days else span_of(now)
+            with RejectsFile(path) as rejects, load.counter(rejects, span) as counter:
                 for name in files:
                     _count(name, counter)
             if rejects.total:
                 listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejects.reasons.items()))
                 click.echo(f"{rejects.total:,} rejected lines ({listed}) are in {path}")
-            days = load.days()
-            if not days:
+            staged = load.days()
+            if not staged:
                 raise UserError(f"The files hold no event that can be counted; {_UNCHANGED}.")
-            for report in load.swap_in(days):
+            for report in load.swap_in(staged):
                 click.echo(_sentence(report))
+
+
+def parse_days(text: str | None) -> Period | None:
+    """The UTC days that `--days` names; None stands for itself.
+
+    Raises:
+        click.BadParameter: it names none, or a part of one.
+    """
+    if text is None:
+        return None
+    try:
+        days = parse_period(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--days") from None
+    if days.is_instants:
+        raise click.BadParameter(
+            f"{text!r} is no whole day: write 2019-09-02 or 2019-09-02/2019-09-07.", param_hint="--days"
+        )
+    return days
 
 
 def _count(name: str, counter: Counter) -> None:

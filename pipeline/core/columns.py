@@ -101,13 +101,15 @@ class Columns:
     Args:
         words: codes shared by successive columns.
         max_age_us: age in microseconds over which an event is `too_old`.
+        max_lead_us: microseconds after its record's timestamp over which an event is `from_future`.
     """
 
-    def __init__(self, words: Words, max_age_us: int) -> None:
+    def __init__(self, words: Words, max_age_us: int, max_lead_us: int = FUTURE_US) -> None:
         self.tally = Tally()
         self.origins = Origins()
         self._words = words
         self._max_age_us = max_age_us
+        self._max_lead_us = max_lead_us
         self._keys: list[Keys] = []
         self._ids: list[Ids] = []
         self._schools: list[Schools] = []
@@ -171,7 +173,9 @@ class Columns:
         read_us = read_ms * 1000
         stamp_us[stamp_us < 0] = read_us
         oldest_us = np.maximum(stamp_us, read_us) - self._max_age_us
-        good = (territory >= 0) & (time_us >= oldest_us) & (time_us <= np.minimum(stamp_us + FUTURE_US, _LAST_US))
+        good = (
+            (territory >= 0) & (time_us >= oldest_us) & (time_us <= np.minimum(stamp_us + self._max_lead_us, _LAST_US))
+        )
         ids = np.empty((len(events), 3), np.uint64)
         ids[:, 0] = hash_column([e.event_id for e in events])
         ids[:, 1] = hash_column([e.visit_id for e in events])

@@ -2,18 +2,19 @@
 
 What differs from live is the clock. A record's timestamp is the event's own time, so nothing is late; an event of the
 future is `from_future` as ever, and one from before 2012 is `too_old`: nothing was measured then, and seconds taken
-for milliseconds end in 1970.
+for milliseconds end in 1970. Where a load names its days, what lies before or after them is rejected in the same way:
+a portal whose clock is wrong must not make a day of its own.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from time import perf_counter
 from types import TracebackType
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from pipeline.core.columns import Columns, TooManyOriginsError, Words
 from pipeline.core.days import by_day
@@ -30,11 +31,33 @@ FIRST_DAY = datetime(2012, 1, 1, tzinfo=UTC)
 """The guide of the first national tags is of 2012 (GIP-RECIA, Guide de marquage des ENT v2.0)."""
 
 _UNKNOWN_STAMP = -1
-_WHY = {
-    Reason.TOO_OLD: f"the event is from before {FIRST_DAY:%Y}, when nothing was measured",
-    Reason.FROM_FUTURE: "the event is over 5 minutes in the future",
-}
-"""In the words of a load: there is no record whose timestamp the core's sentence could mean."""
+_FUTURE = timedelta(minutes=5)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class Span(NamedTuple):
+    """The instants whose events are counted."""
+
+    first: datetime
+    """Aware; what is earlier is `too_old`."""
+    last: datetime
+    """Aware, included; what is later is `from_future`."""
+
+
+def span_of(now: datetime, first: date | None = None, last: date | None = None) -> Span:
+    """What a load takes.
+
+    Args:
+        now: aware; nothing over five minutes later is taken.
+        first: UTC day; None: any since 2012.
+        last: UTC day, included; None: any.
+    """
+    until = now + _FUTURE
+    begin = FIRST_DAY if first is None else max(FIRST_DAY, datetime.combine(first, time(), UTC))
+    if last is not None:
+        end = datetime.combine(last + timedelta(days=1), time(), UTC)
+        until = min(until, end - timedelta(microseconds=1))
+    return Span(begin, until)
 
 
 class DaySink(Protocol):
@@ -77,14 +100,18 @@ class Counter:
         sink: called in a thread of its own, with the events of one day at a time.
         rejects: where lines that are no good events go.
         guard: called with each day (UTC) as it is met, in the same thread as the sink.
-        now: aware; what is later is of the future.
+        span: what is counted.
     """
 
-    def __init__(self, sink: DaySink, rejects: RejectsFile, guard: DayGuard, now: datetime) -> None:
+    def __init__(self, sink: DaySink, rejects: RejectsFile, guard: DayGuard, span: Span) -> None:
         self._sink = sink
         self._rejects = rejects
         self._guard = guard
-        self._now_ms = int(now.timestamp() * 1000)
+        self._first_us, self._last_us = ((at - _EPOCH) // timedelta(microseconds=1) for at in span)
+        self._why = {
+            Reason.TOO_OLD: f"the event is from before {span.first:%Y-%m-%d}, where this load begins",
+            Reason.FROM_FUTURE: f"the event is from after {span.last:%Y-%m-%d %H:%M:%S}, where this load ends (UTC)",
+        }
         self._words = Words()
         self._columns = self._new()
         self._days: set[date] = set()
@@ -107,7 +134,8 @@ class Counter:
             self._thread.shutdown(cancel_futures=True)
 
     def _new(self) -> Columns:
-        return Columns(self._words, self._now_ms * 1000 - int(FIRST_DAY.timestamp()) * 1_000_000)
+        # The core measures from the reading's instant, where a record has no timestamp; 0 is as good as any.
+        return Columns(self._words, -self._first_us, self._last_us)
 
     def count(self, file: IO[bytes], name: str, report: FileReport, moved: Callable[[], None]) -> None:
         """Read a file to its end.
@@ -122,7 +150,7 @@ class Counter:
             OSError, EOFError, zlib.error: the file cannot be read on.
             StoreRefused, UserError: from the sink and the guard.
         """
-        start = time.perf_counter()
+        start = perf_counter()
         for lines in read_lines(file):
             if isinstance(lines, Piece):
                 self._keep_piece(lines, name, report)
@@ -130,18 +158,18 @@ class Counter:
                 self._count_lines(lines, name, report)
             if len(self._columns) >= FLUSH_EVENTS:
                 self._start_flush()
-            report.seconds = time.perf_counter() - start
+            report.seconds = perf_counter() - start
             moved()
 
     def _count_lines(self, lines: Lines, name: str, report: FileReport) -> None:
         stamps = [_UNKNOWN_STAMP] * len(lines.values)
         before = len(self._columns)
         try:
-            rejects = self._columns.add(lines.values, stamps, self._now_ms)
+            rejects = self._columns.add(lines.values, stamps, 0)
         except TooManyOriginsError:
             self._start_flush()
             before = 0
-            rejects = self._columns.add(lines.values, stamps, self._now_ms)
+            rejects = self._columns.add(lines.values, stamps, 0)
         counted = len(self._columns) - before
         report.counted += counted
         report.lines += counted
@@ -149,7 +177,7 @@ class Counter:
             value = lines.values[at]
             if value.strip():
                 report.lines += 1
-                why = _WHY.get(rejected.reason, rejected.error)
+                why = self._why.get(rejected.reason, rejected.error)
                 self._rejects.add(value, Rejected(rejected.reason, why), name, lines.first + at)
 
     def _keep_piece(self, piece: Piece, name: str, report: FileReport) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 
 from pipeline.errors import StoreRefused, StoreUnavailable, UserError
-from pipeline.history.counting import Counter
+from pipeline.history.counting import Counter, Span
 from pipeline.history.rejects import RejectsFile
 from pipeline.store import sealing, swapping
 from pipeline.store.client import Store
@@ -76,8 +76,8 @@ class Load:
         self._replace = replace
 
     @contextmanager
-    def counter(self, rejects: RejectsFile) -> Iterator[Counter]:
-        """What takes the files; when it is left, their events are staged.
+    def counter(self, rejects: RejectsFile, span: Span) -> Iterator[Counter]:
+        """What takes the files; when it is left, their events within `span` are staged.
 
         Raises:
             UserError: a day may not be loaded; nothing has changed.
@@ -92,7 +92,7 @@ class Load:
 
         with closing(self._connect()) as store:
             sink = ClickHouseSink(store, _NoMeter(), clock=_no_clock, database=STAGING)
-            with Counter(sink, rejects, guard, self._now) as counter:
+            with Counter(sink, rejects, guard, span) as counter:
                 yield counter
 
     def days(self) -> tuple[StagedDay, ...]:

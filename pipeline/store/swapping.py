@@ -75,8 +75,8 @@ def empty_staging(store: Store, days: Iterable[date] | None = None) -> None:
             store.execute(query("empty_staged_table").format(table=table))
         return
     for day in days:
-        for table in ("cells", "school_events", *LASTING, *YOUNG):
-            store.execute(query("drop_table_day").format(database=STAGING, table=table), {"day": day})
+        for table in _staged_tables(store, day):
+            store.execute(_dropping(STAGING, table), {"day": day})
 
 
 def staged_days(store: Store) -> tuple[date, ...]:
@@ -85,12 +85,11 @@ def staged_days(store: Store) -> tuple[date, ...]:
 
 
 def read_staged(store: Store, day: date) -> StagedDay:
-    """Count and identify the staged events of a day, hour by hour, so that memory stays bounded."""
+    """Count and identify the staged events of a day (UTC)."""
     begin = int(datetime.combine(day, time(), UTC).timestamp())
     digest = hashlib.sha256()
     events = 0
-    for hour in range(begin, begin + 86_400, 3_600):
-        ((count, mixed, total),) = store.execute(query("read_staged_hour"), {"hour": hour})
+    for hour, count, mixed, total in store.execute(query("read_staged_day"), {"begin": begin}):
         digest.update(f"{hour} {count} {mixed} {total}\n".encode())
         events += count
     return StagedDay(day, events, digest.hexdigest())
@@ -123,24 +122,22 @@ def swap_day(store: Store, staged: StagedDay, young: bool) -> None:
         StoreUnavailable, StoreRefused: the day is half in; run the load again.
     """
     _write_history(store, staged, _UNDER_WAY)
-    for table in YOUNG:
-        if young:
-            _swap_table(store, table, staged.day)
-        else:
-            store.execute(query("drop_table_day").format(database=LIVE, table=table), {"day": staged.day})
-    for table in LASTING:
-        _swap_table(store, table, staged.day)
+    staged_tables = _staged_tables(store, staged.day)
+    for table in (*YOUNG, *LASTING):
+        kept = table in staged_tables and (young or table not in YOUNG)
+        # ClickHouse refuses to replace a partition by nothing: that is a drop.
+        text = query("replace_day").format(table=table) if kept else _dropping(LIVE, table)
+        store.execute(text, {"day": staged.day})
     store.execute("INSERT INTO ent.closed (day) VALUES", [(staged.day,)])
     _write_history(store, staged)
 
 
-def _swap_table(store: Store, table: str, day: date) -> None:
-    """Replace one partition; ClickHouse refuses to replace it by nothing, so nothing is a drop."""
-    ((parts,),) = store.execute(query("count_staged_parts"), {"table": table, "day": day})
-    if parts:
-        store.execute(query("replace_day").format(table=table), {"day": day})
-    else:
-        store.execute(query("drop_table_day").format(database=LIVE, table=table), {"day": day})
+def _staged_tables(store: Store, day: date) -> frozenset[str]:
+    return frozenset(table for (table,) in store.execute(query("list_staged_parts"), {"day": day}))
+
+
+def _dropping(database: str, table: str) -> str:
+    return query("drop_table_day").format(database=database, table=table)
 
 
 def _write_history(store: Store, staged: StagedDay, before: str = "") -> None:
