@@ -29,9 +29,9 @@ _PARTS = 10
 """A second is sent in so many parts, so that its events do not all arrive at once."""
 
 
-@click.command()
+@click.command(epilog="\n\n".join(["Scenarios:", *(f"{s.name}: {s.story}." for s in SCENARIOS)]))
 @click.option("--scenario", "name", default=DEFAULT, show_default=True, help=", ".join(s.name for s in SCENARIOS))
-@click.option("--rate", type=float, help="Mean hits per second over the run.  [default: the scenario's, 2000]")
+@click.option("--rate", type=float, help="Mean hits per second over the run.  [default: the scenario's]")
 @click.option("--speed", type=float, default=1.0, show_default=True, help="Simulated seconds per second, to Kafka.")
 @click.option("--start", "start_text", metavar="T", help="Start of the traffic: RFC 3339, with an offset or Z.")
 @click.option("--duration", type=float, metavar="S", help="Simulated seconds.  [default: endless to Kafka]")
@@ -46,28 +46,39 @@ def simulate(
     seed: int,
     out: str,
 ) -> None:
-    """Realistic traffic of French school portals, as on the morning of the rentrée.
+    """Realistic traffic of French school portals: the whole country, on the days of a scenario.
 
     To Kafka it is paced, starts now, and goes on until it is stopped, or for --duration. Above --speed 1 it starts
     earlier, so that its last event is of now. To a file (compressed where the name ends in .gz) or to - it is
-    written as fast as possible, and starts at the scenario's own time: 2026-09-01 07:30 in Paris. Without
-    --duration a file holds the whole morning of three hours, about 8 GB at the scenario's rate. Give --start for a
-    file that is to be replayed: events over 46 hours old are rejected.
+    written as fast as possible, and starts at the scenario's own time, half past seven in Paris on its first day.
+    Without --duration a file holds a morning of three hours. Give --start for a file that is to be replayed through
+    Kafka: events over 46 hours old are rejected.
+
+    Days follow the calendar: Wednesdays, weekends, the holidays of each zone, local time overseas. --start on one of
+    the scenario's own days is played as that day and hour. At any other time, as in a live run, the scenario is moved
+    there whole, from its opening, or from four minutes before something goes wrong: in a live run the incident comes
+    in the fifth minute. The scenario ordinaire is any day: with --start it has that day's own shape.
+
+    The mornings with an incident, and rentree-2026, have 2000 hits a second on average, unless --rate says otherwise;
+    the others have what the country has on such a day: about 50 million hits on an ordinary one.
 
     \b
     instant-t simulate
+    instant-t simulate --scenario panne-plateforme
     instant-t simulate --rate 20000 --speed 10 --duration 3600
     instant-t simulate --rate 500 --duration 60 --out - | head -3
-    instant-t simulate --duration 900 --seed 7 --out matin.ndjson.gz
+    instant-t simulate --scenario ordinaire --start 2026-03-02T00:00+01:00 --duration 604800 --rate 20 --out semaine.gz
     """
     if not (0 < speed <= 1_000_000):
         raise UserError(f"A speed of {speed:g} cannot be kept: give simulated seconds a second, over 0.")
     played = scenario(name)
     start = None if start_text is None else _instant(start_text)
+    # Without a start of its own choosing, a run is the scenario's, moved to now; with one, the scenario decides.
+    moved = played.begins if start is None else None
     if out == "kafka":
         seconds = math.inf if duration is None else duration
         start = start or _start_that_ends_now(seconds, speed)
-        _to_kafka(Traffic(played, start, seconds, rate, seed), speed)
+        _to_kafka(Traffic(played, start, seconds, rate, seed, played=moved), speed)
     else:
         seconds = played.length_s if duration is None else duration
         _to_file(Traffic(played, start or played.opens, seconds, rate, seed), out)

@@ -11,12 +11,23 @@ from dataclasses import dataclass
 
 MEAN_RATE = 2_000.0
 """Hits a second over the rentrée morning, nationally. DNMA: 1,250-2,000 between 8 and 9 h, bursts of 4,000."""
+DAY_HITS = 50_000_000.0
+"""Hits of an ordinary school day, nationally: 40 to 60 million, as the project sizes for. The DNMA's visits of a year
+would make it less: 771.7 million in 2024-25."""
 SCHOOLS = 28_400
 """Schools that send each week (DNMA)."""
 
+# Visits of other days, as shares of those of a school day (ours). Of a Wednesday `day.py` cuts the afternoon.
+SATURDAY = 0.22
+SUNDAY = 0.30
+SCHOOL_HOLIDAY = 0.10
+PUBLIC_HOLIDAY = 0.15
+
 # Visits.
 MEAN_PAGES = 4.7
-"""Pages a visit on an ordinary day (DNMA); 8 in the lockdown of 2020."""
+"""Pages a visit on an ordinary day (DNMA)."""
+LOCKDOWN_PAGES = 8.0
+"""Pages a visit in the lockdown of 2020 (DNMA)."""
 MAX_PAGES = 40
 GAP_MEDIAN_S, GAP_SIGMA, GAP_MAX_S = 9.0, 1.0, 240.0
 """Seconds between two pages, lognormal (ours). Far below the 30 minutes that end a visit (guide)."""
@@ -70,6 +81,10 @@ DEVICE_SHARES: dict[str, tuple[float, float, float]] = {
 """Ours; other profils as ENSEIGNANT. Ordinateur, mobile, tablette."""
 
 
+DRIFT_HOURS = 3.0
+"""Tastes drift for so long from half past seven on, then stay until the evening (ours)."""
+
+
 @dataclass(frozen=True)
 class ServiceTraffic:
     """How much one service is used."""
@@ -79,7 +94,7 @@ class ServiceTraffic:
     stay: float
     """Probability that the next page is of the same service (ours)."""
     trend: float
-    """Growth of the weight over one hour of the morning, as an exponent: 0.1 is +10.5 % an hour (ours)."""
+    """Growth of the weight over one hour of drift, as an exponent: 0.1 is +10.5 % an hour (ours)."""
     pages: tuple[str, ...]
     """Names of its pages."""
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 
 TABLE_BITS = 12
@@ -41,7 +42,7 @@ class Dice:
         """`n` positions in a table of `TABLE_SIZE` entries."""
         return self.words(n) >> _TO_TABLE
 
-    def pick(self, n: int, shares: Sequence[float]) -> Ints:
+    def pick(self, n: int, shares: Sequence[float] | Floats) -> Ints:
         """`n` indices drawn by `shares` (any unit)."""
         edges = np.cumsum(np.asarray(shares, dtype=np.float64))
         picked: Ints = np.searchsorted(edges, self.uniform(n) * edges[-1], side="right")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from pipeline.simulate import schools as writing
 from pipeline.simulate.dice import Ints, Words, mix
 from pipeline.simulate.faults import FAULTS
 from pipeline.simulate.schools import LEGACY_2012, LOWER_CASE, Schools, fragment
-from pipeline.simulate.walks import PROFIL_CODES, SERVICE_CODES, Hits
+from pipeline.simulate.taste import PROFIL_CODES, SERVICE_CODES
+from pipeline.simulate.walks import Hits
 from schemas import reference
 
 _PAGES = 3
@@ -38,7 +40,6 @@ class Encoder:
         self._run_salt = self._person_salt + self._start_ms * 0xD1B54A32D192ED03
         self._service_parts = _service_parts()
         self._profil_parts = _profil_parts()
-        self._fractions = _fractions()
 
     def records(self, hits: Hits) -> list[bytes]:
         """One record for each hit, in the given order."""
@@ -74,12 +75,14 @@ class Encoder:
         """The event times as two parts: to the second, and from there on."""
         seconds, milliseconds = np.divmod(event_ms + self._start_ms, 1000)
         styles = len(places.CLOCKS) + writing.LOCAL
+        # One offset for all of them: an instant is right whatever offset it is written with.
+        offsets = tuple(places.offset(clock, int(seconds[0]) // 86_400) for clock in range(len(places.CLOCKS)))
         distinct, inverse = np.unique(seconds * styles + style, return_inverse=True)
-        written = [_to_the_second(*divmod(key, styles)) for key in distinct.tolist()]
+        written = [_to_the_second(key // styles, key % styles, offsets) for key in distinct.tolist()]
         fractions = (style * 1000 + milliseconds).tolist()
         return (
             list(map(written.__getitem__, inverse.tolist())),
-            list(map(self._fractions.__getitem__, fractions)),
+            list(map(_fractions(offsets).__getitem__, fractions)),
         )
 
 
@@ -91,23 +94,21 @@ def _hex_ids(words: Words, salt: int) -> list[bytes]:
     return ids
 
 
-def _to_the_second(second: int, style: int) -> bytes:
+def _to_the_second(second: int, style: int, offsets: tuple[int, ...]) -> bytes:
     if style == writing.EPOCH:
         return b"%d" % second
     if style >= writing.LOCAL:
-        second += round(_offset_hours(style - writing.LOCAL) * 3600)
+        second += offsets[style - writing.LOCAL] * 60
     return f'"{_EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}'.encode()
 
 
-def _offset_hours(clock: int) -> int:
-    return int(places.CLOCKS[clock].offset[:3])
-
-
-def _fractions() -> list[bytes]:
+@lru_cache(maxsize=4)
+def _fractions(offsets: tuple[int, ...]) -> list[bytes]:
     """The milliseconds and what follows them, by style of time and milliseconds."""
     utc = [b'.%03dZ"' % ms for ms in range(1000)]
     epoch = [b"%03d" % ms for ms in range(1000)]
-    local = [b'.%03d%b"' % (ms, clock.offset.encode()) for clock in places.CLOCKS for ms in range(1000)]
+    written = [f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02}:{abs(offset) % 60:02}" for offset in offsets]
+    local = [b'.%03d%b"' % (ms, offset.encode()) for offset in written for ms in range(1000)]
     return [*utc, *epoch, *local]
 
 

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from pipeline.simulate.dice import Floats
 
 # Inhabitants in thousands, INSEE legal populations of 2021, rounded; schools are shared out by them (ours).
 POPULATION: dict[str, int] = {
@@ -22,31 +29,48 @@ POPULATION: dict[str, int] = {
 
 @dataclass(frozen=True)
 class Clock:
-    """The local time of some territories on the day of the rentrée (summer time in Europe)."""
+    """The local time of some territories."""
 
-    offset: str
-    """As written in RFC 3339."""
-    hours_after_paris: float
+    zone: str
+    """Name in the time zone database."""
     departements: frozenset[str]
 
 
 CLOCKS: tuple[Clock, ...] = (
-    Clock("+02:00", 0, frozenset()),  # every territory that no other clock names
-    Clock("+04:00", 2, frozenset({"974"})),
-    Clock("+03:00", 1, frozenset({"976"})),
-    Clock("-04:00", -6, frozenset({"971", "972"})),
-    Clock("-03:00", -5, frozenset({"973"})),
-    Clock("-02:00", -4, frozenset({"975"})),
-    Clock("+11:00", 9, frozenset({"983"})),
-    Clock("-10:00", -12, frozenset({"984"})),
-    Clock("+12:00", 10, frozenset({"987"})),
+    Clock("Europe/Paris", frozenset()),  # every territory that no other clock names
+    Clock("Indian/Reunion", frozenset({"974"})),
+    Clock("Indian/Mayotte", frozenset({"976"})),
+    Clock("America/Martinique", frozenset({"971", "972"})),
+    Clock("America/Cayenne", frozenset({"973"})),
+    Clock("America/Miquelon", frozenset({"975"})),
+    Clock("Pacific/Noumea", frozenset({"983"})),
+    Clock("Pacific/Tahiti", frozenset({"984"})),
+    Clock("Pacific/Wallis", frozenset({"987"})),
 )
+
+
+@cache
+def offset(clock: int, day: int) -> int:
+    """Minutes ahead of UTC on a day, given in days since 1970, at its noon UTC: changes of clock fall in the night."""
+    noon = datetime(1970, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
+    ahead = noon.astimezone(ZoneInfo(CLOCKS[clock].zone)).utcoffset()
+    assert ahead is not None
+    return ahead // timedelta(minutes=1)
+
+
+def offsets(clock: int, instants: Floats) -> Floats:
+    """Seconds ahead of UTC at instants in seconds since 1970."""
+    days, inverse = np.unique(np.floor(instants / 86_400).astype(np.int64), return_inverse=True)
+    ahead: Floats = np.array([offset(clock, int(day)) * 60.0 for day in days])[inverse]
+    return ahead
 
 
 @dataclass(frozen=True)
 class SchoolKind:
     """Écoles, collèges, lycées: how many there are and how much they use their portal."""
 
+    name: str
+    """As in `Schools.keys["degre"]`."""
     share: float
     """Of the schools that send (ours, near the 17,500 / 7,100 / 3,800 of the DNMA's files)."""
     median_pupils: float
@@ -58,9 +82,9 @@ class SchoolKind:
 
 
 KINDS: tuple[SchoolKind, ...] = (
-    SchoolKind(0.615, 130, 0.55, 0.35, True),
-    SchoolKind(0.250, 470, 0.45, 1.00, False),
-    SchoolKind(0.135, 750, 0.65, 1.20, False),
+    SchoolKind("école", 0.615, 130, 0.55, 0.35, True),
+    SchoolKind("collège", 0.250, 470, 0.45, 1.00, False),
+    SchoolKind("lycée", 0.135, 750, 0.65, 1.20, False),
 )
 
 

@@ -1,23 +1,21 @@
-"""Visits as walks through services: a Markov chain for each profil, whose taste drifts over the morning."""
+"""Visits as walks through services, as columns of hits."""
 
 from __future__ import annotations
 
-import math
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.simulate import calibration, day
-from pipeline.simulate.dice import TABLE_BITS, TABLE_SIZE, Dice, Floats, Ints, geometric, log_uniform, lognormal
+from pipeline.simulate import calibration
+from pipeline.simulate.dice import TABLE_SIZE, Dice, Floats, Ints, geometric, log_uniform, lognormal
 from pipeline.simulate.faults import FAULTS
+from pipeline.simulate.levels import Phase
 from pipeline.simulate.schools import Schools
+from pipeline.simulate.taste import PROFIL_CODES, SERVICE_CODES, Lottery
 
 Hits = npt.NDArray[np.void]
 """Rows of dtype `HIT`."""
-Bytes = npt.NDArray[np.uint8]
-
-SERVICE_CODES = tuple(calibration.SERVICES)
-PROFIL_CODES = tuple(calibration.PROFILS)
 
 HIT = np.dtype(
     [
@@ -36,16 +34,30 @@ HIT = np.dtype(
 )
 """One page seen, 40 bytes: what is kept until it arrives."""
 
-_PAGES = geometric(calibration.MEAN_PAGES, calibration.MAX_PAGES)[::-1].copy()  # long visits first
 _GAPS = lognormal(calibration.GAP_MEDIAN_S * 1000, calibration.GAP_SIGMA, calibration.GAP_MAX_S * 1000)
 _DELAYS = lognormal(calibration.DELAY_MEDIAN_MS, calibration.DELAY_SIGMA, calibration.DELAY_MAX_MS)
 _LATE = log_uniform(calibration.LATE_MIN_S * 1000, calibration.LATE_MAX_S * 1000)
 _REPEAT = log_uniform(calibration.DUPLICATE_MIN_S * 1000, calibration.DUPLICATE_MAX_S * 1000)
 
-MEAN_PAGES = float(_PAGES.mean())
-MEAN_AGE_S = float(_GAPS.mean() * (_PAGES * (_PAGES - 1) / 2).mean() / MEAN_PAGES / 1000)
+
+@cache
+def _lengths(pages: float) -> Ints:
+    """Table of the pages a visit, long visits first."""
+    return geometric(pages, calibration.MAX_PAGES)[::-1].copy()
+
+
+def mean_pages(pages: float) -> float:
+    """What visits of a geometric mean of `pages` have on average, cut as they are."""
+    return float(_lengths(pages).mean())
+
+
+def _mean_age() -> float:
+    lengths = _lengths(calibration.MEAN_PAGES)
+    return float(_GAPS.mean() * (lengths * (lengths - 1) / 2).mean() / lengths.mean() / 1000)
+
+
+MEAN_AGE_S = _mean_age()
 """Mean seconds from the start of a visit to one of its hits: visits must run ahead of the hits by it."""
-_TREND_STEP_S = 600
 _ACCOUNTS = np.array([calibration.PERSONS_PER_PUPIL[profil] for profil in PROFIL_CODES])
 _DEVICE_EDGES = np.cumsum(
     [calibration.DEVICE_SHARES.get(profil, calibration.DEVICE_SHARES["ENSEIGNANT"])[:2] for profil in PROFIL_CODES],
@@ -60,31 +72,35 @@ class Walks:
         self._schools = schools
         self._dice = dice
         self._visits = 0
-        self._tables_of: int | None = None
-        self._next = np.empty(0, dtype=np.uint8)
-        self._landing = np.empty(0, dtype=np.uint8)
 
-    def visits(self, n: int, start_s: float, length_s: float) -> Hits:
-        """All hits of `n` visits that begin between `start_s` and `start_s + length_s`, of dtype `HIT`, unordered.
+    def visits(self, n: int, start_s: float, step_s: float, busy: Floats, phase: Phase, drift_h: float) -> Hits:
+        """All hits of `n` visits that begin in a stretch of time, of dtype `HIT`, unordered.
 
         Page counts are stratified: any two stretches with as many visits have nearly as many hits, so that the mean
         rate of a run is the one asked for.
+
+        Args:
+            n: How many visits.
+            start_s: Start of the stretch, in seconds since the start of the run.
+            step_s: Length of its steps, in seconds.
+            busy: Expected visits by step, group and profil, in any unit.
+            phase: Who comes, and what they like.
+            drift_h: For how long the tastes of the day have drifted.
         """
         dice, schools = self._dice, self._schools
-        middle = start_s + length_s / 2
-        self._follow_taste(middle)
-        weights = day.activity(np.array([middle]), schools.clock_share)[:, :, 0]
-        cell = dice.pick(n, weights.ravel().tolist())
-        clock, profil = np.divmod(cell, len(PROFIL_CODES))
-        where = schools.clock_from[clock] + dice.uniform(n) * schools.clock_share[clock]
-        school = np.minimum(np.searchsorted(schools.edges, where, side="right"), len(schools.edges) - 1)
+        cell = dice.pick(n, busy.ravel())
+        step, cell = np.divmod(cell, busy.shape[1] * busy.shape[2])
+        group, profil = np.divmod(cell, busy.shape[2])
+        where = phase.group_from[group] + dice.uniform(n) * phase.group_share[group]
+        school = np.minimum(np.searchsorted(phase.edges, where, side="right"), len(phase.edges) - 1)
         accounts = _ACCOUNTS[profil] * schools.pupils[school]
         stratum = (np.arange(n) + dice.uniform(n)) / max(n, 1) * TABLE_SIZE
-        pages = _PAGES[np.minimum(stratum.astype(np.int64), TABLE_SIZE - 1)]
+        lengths = _lengths(phase.pages)
+        pages = lengths[np.minimum(stratum.astype(np.int64), TABLE_SIZE - 1)]
         # Visits of the same length lie side by side, which is why everything else about them is drawn apart.
         visit = np.zeros(n, dtype=HIT)
         visit["visit"] = self._visits + np.arange(n)
-        visit["event"] = ((start_s + dice.uniform(n) * length_s) * 1000).astype(np.int64)
+        visit["event"] = np.floor((start_s + (step + dice.uniform(n)) * step_s) * 1000).astype(np.int64)
         visit["school"] = school
         visit["person"] = (dice.uniform(n) * (accounts + 1.0)).astype(np.int64)
         odd = dice.uniform(n)
@@ -92,19 +108,18 @@ class Walks:
         visit["profil"] = np.where(odd < calibration.UNKNOWN_PROFIL_SHARE, unknown, profil)
         visit["device"] = (dice.uniform(n)[:, None] >= _DEVICE_EDGES[profil]).sum(axis=1)
         self._visits += n
-        return self._walk(visit, profil, pages)
+        return self._walk(visit, profil, pages, *phase.taste.lotteries(drift_h))
 
-    def _walk(self, visit: Hits, profil: Ints, pages: Ints) -> Hits:
+    def _walk(self, visit: Hits, profil: Ints, pages: Ints, landing: Lottery, following: Lottery) -> Hits:
         dice = self._dice
         row = profil * len(SERVICE_CODES)
         steps: list[Hits] = []
-        service = self._landing[(profil << TABLE_BITS) + dice.slots(len(visit)).astype(np.int64)]
+        service = landing.draw(profil, dice.uniform(len(visit)))
         for step in range(int(pages[0]) if len(pages) else 0):
             still = int(np.searchsorted(-pages, -step, side="left"))  # pages > step: they come first
             visit = visit[:still].copy()
             if step:
-                slot = dice.slots(still).astype(np.int64)
-                service = self._next[((row[:still] + service[:still]) << TABLE_BITS) + slot]
+                service = following.draw(row[:still] + service[:still], dice.uniform(still))
                 visit["event"] += _GAPS[dice.slots(still)]
             visit["step"] = step
             visit["service"] = service
@@ -119,46 +134,3 @@ class Walks:
         again = hits[dice.uniform(len(hits)) < calibration.DUPLICATE_SHARE]
         again["arrival"] += _REPEAT[dice.slots(len(again))]
         return np.concatenate([hits, again])
-
-    def _follow_taste(self, elapsed_s: float) -> None:
-        """Rebuild the tables of the chain when the taste has drifted (every ten minutes)."""
-        period = math.floor(elapsed_s / _TREND_STEP_S)
-        if period == self._tables_of:
-            return
-        self._tables_of = period
-        hours = min(max(period * _TREND_STEP_S / 3600.0, 0.0), 6.0)
-        taste = _taste(hours)
-        home = SERVICE_CODES.index("PAGE_ENT")
-        landing = taste * (1 - calibration.LANDING_SHARE)
-        landing[:, home] += calibration.LANDING_SHARE
-        self._landing = _slots(landing).ravel()
-        self._next = _slots(_chain(taste)).ravel()
-
-
-def _taste(hours: float) -> Floats:
-    """Share of each service for each profil, `hours` after the scenario's start: array (profils, services)."""
-    weights = np.array([s.weight * math.exp(s.trend * hours) for s in calibration.SERVICES.values()])
-    factors = [
-        [calibration.PROFIL_TASTE[profil].get(service, 1.0) for service in SERVICE_CODES] for profil in PROFIL_CODES
-    ]
-    taste = weights * np.array(factors)
-    shares: Floats = taste / taste.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _chain(taste: Floats) -> Floats:
-    """Transition probabilities: stay, follow a link, or go where the taste leads; (profils × services, services)."""
-    size = len(SERVICE_CODES)
-    fixed = np.diag([s.stay for s in calibration.SERVICES.values()])
-    for source, (target, probability) in calibration.LINKS.items():
-        fixed[SERVICE_CODES.index(source), SERVICE_CODES.index(target)] += probability
-    free = 1.0 - fixed.sum(axis=1)
-    chain: Floats = fixed[None, :, :] + free[None, :, None] * taste[:, None, :]
-    return chain.reshape(-1, size)
-
-
-def _slots(rows: Floats) -> Bytes:
-    """Each row of probabilities as `TABLE_SIZE` slots that hold an index, in proportion."""
-    edges = np.rint(np.cumsum(rows, axis=1) / rows.sum(axis=1, keepdims=True) * TABLE_SIZE).astype(np.int64)
-    counts = np.diff(edges, axis=1, prepend=0)
-    return np.stack([np.repeat(np.arange(rows.shape[1], dtype=np.uint8), count) for count in counts])

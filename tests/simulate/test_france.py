@@ -38,7 +38,7 @@ def test_there_are_28400_distinct_schools_with_valid_ids_in_every_territory() ->
 
 
 def test_schools_are_of_very_different_sizes() -> None:
-    parts = np.sort(np.diff(schools.build(7).edges, prepend=0.0))[::-1]
+    parts = np.sort(schools.build(7).weights)[::-1]
     assert parts[: len(parts) // 10].sum() > 0.4
     assert parts[len(parts) // 2 :].sum() < 0.2
 

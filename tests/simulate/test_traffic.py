@@ -135,5 +135,5 @@ def test_a_number_that_makes_no_sense_is_named(duration_s: float, rate: float, s
 
 
 def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"There is no scenario 'noel-2026'; the known ones: rentree-2026\."):
+    with pytest.raises(UserError, match=r"There is no scenario 'noel-2026'; the known ones: rentree-2026, ordinaire, "):
         scenario("noel-2026")
