@@ -54,9 +54,9 @@ DOCUMENTED = (
     Setting("INSTANT_T_CLICKHOUSE_HTTP_PORT", "18123", "port", 1, 65535, "embedded store, HTTP"),
     Setting("INSTANT_T_METRICS_PORT", "18090", "port", 1, 65535, "the worker's /metrics and /health"),
     Setting("INSTANT_T_METRICS_HOST", "127.0.0.1", "address", None, None, "where /metrics and /health listen"),
-    Setting(
-        "INSTANT_T_DASHBOARD_PORT", "18080", "port", 1, 65535, "kept for the dashboard of `up`, which is not there yet"
-    ),
+    Setting("INSTANT_T_DASHBOARD_PORT", "18080", "port", 1, 65535, "the wall's page"),
+    Setting("INSTANT_T_DASHBOARD_HOST", "127.0.0.1", "address", None, None, "where the wall listens"),
+    Setting("INSTANT_T_WALL_PASSWORD", "", "text", None, None, "asked of every viewer of the wall; unset: none"),
     Setting(
         "INSTANT_T_MAX_EVENT_AGE",
         str(46 * HOUR),
@@ -107,6 +107,9 @@ class Settings:
     metrics_port: int
     metrics_host: str
     dashboard_port: int
+    dashboard_host: str
+    wall_password: str
+    """'' when the wall is open to whoever reaches it."""
     max_event_age: int
     retention_days: int
     partitions: int
@@ -165,6 +168,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
         "metrics_port": integer("INSTANT_T_METRICS_PORT"),
         "metrics_host": raw["INSTANT_T_METRICS_HOST"],
         "dashboard_port": integer("INSTANT_T_DASHBOARD_PORT"),
+        "dashboard_host": raw["INSTANT_T_DASHBOARD_HOST"],
+        "wall_password": raw["INSTANT_T_WALL_PASSWORD"],
         "max_event_age": integer("INSTANT_T_MAX_EVENT_AGE"),
         "retention_days": integer("INSTANT_T_RETENTION_DAYS"),
         "partitions": integer("INSTANT_T_PARTITIONS"),

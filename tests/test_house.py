@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline.simulate": {"schemas"} | HALL,
     "pipeline.history": {"schemas", "pipeline.core", "pipeline.store"} | HALL,
     "pipeline.reports": {"schemas"} | HALL,
+    "pipeline.wall": {"schemas", "pipeline.core", "pipeline.store"} | HALL,
     "pipeline.supervisor": {"schemas", "pipeline.core", "pipeline.store", "pipeline.broker"} | HALL,
     "deploy.embedded": set(),
     "pipeline.settings": {"pipeline.errors"},

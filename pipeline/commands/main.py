@@ -18,6 +18,7 @@ COMMANDS = {
     "migrate": "bring the ClickHouse schema and the Kafka topics up to date",
     "simulate": "realistic ENT traffic, to Kafka, a file or the terminal",
     "replay": "publish files of events to the input topic",
+    "wall": "the live page for operators, on its own",
     "at": "the picture at an instant T",
     "report": "growth between periods, ranking, the DNMA's weekly form",
     "rejects": "list, show and send again what was rejected",

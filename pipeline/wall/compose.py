@@ -1,0 +1,261 @@
+"""From what is known of an instant to what the page says: rows, words, colours and curves; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pipeline.wall import drawing, french
+from pipeline.wall.address import Address
+from pipeline.wall.asking import Counts
+from pipeline.wall.expected import WORDS, Judgement, Reference, State, is_open, judge, total_ratio
+from pipeline.wall.facts import Facts
+from pipeline.wall.places import FAMILLES, Place, label, places
+from pipeline.wall.series import MINUTE, TOTAL, Key, Series
+
+CURVE_MINUTES = 60
+ATTENTION_MAX = 5
+LISTED_MAX = 12
+"""Platforms, operators and projects are free texts: a wall shows the largest, the table has them all."""
+RATE_SECONDS = MINUTE
+_ATTENTION = {
+    State.SILENT: 0, State.FALL: 1, State.LOW: 2, State.PEAK: 3, State.HIGH: 4,
+}  # fmt: skip
+KIND_NAMES = {
+    "academie": "Académie", "famille": "Famille", "service": "Service", "plateforme": "Plateforme",
+    "exploitant": "Exploitant", "profil": "Profil",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The last hour of one value."""
+
+    line: str
+    area: str
+    expected: str
+    words: str
+    """What a screen reader says of it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value: a tile of the map, or a line of a list."""
+
+    kind: str
+    key: str
+    label: str
+    href: str
+    state: State
+    words: str
+    """The state in words."""
+    ratio: str
+    """`96 %` of what was expected, or ''."""
+    rate: str
+    """Pages a second over the last minute."""
+    counts: Counts
+    hits: str
+    visits: str
+    visitors: str
+    share: float
+    """Of the largest row's hits, 0 to 1."""
+    curve: Curve | None = None
+    place: Place | None = None
+    is_chosen: bool = False
+
+    @property
+    def aria(self) -> str:
+        """The whole row in a sentence."""
+        ratio = f", {self.ratio} de l'attendu" if self.ratio else ""
+        return f"{self.label} : {self.rate} pages vues par seconde{ratio}, {self.words}"
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One thing to look at."""
+
+    kind: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The whole, of what the page is about."""
+
+    title: str
+    rate: str
+    expected_rate: str
+    judgement: Judgement
+    words: str
+    ratio: str
+    change: str
+    counts: Counts
+    hits: str
+    visits: str
+    visitors: str
+    per_visitor: str
+    """Pages a visitor: a spike of pages without people is a retry storm."""
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the templates need, beside the address and the trust bar."""
+
+    headline: Headline
+    rows: dict[str, list[Row]]
+    """Kind → rows, in reading order."""
+    attention: list[Attention]
+    states: list[tuple[State, str]]
+    judged: int
+    """Values that could be judged at all."""
+
+
+def compose(address: Address, facts: Facts) -> Page:
+    """The page of an address."""
+    rows = {kind: _rows(address, facts, kind) for kind in KIND_NAMES}
+    attention = [
+        Attention(KIND_NAMES[kind], row)
+        for kind in ("plateforme", "exploitant", "academie", "famille", "profil")
+        for row in rows[kind]
+        if row.state in _ATTENTION and not (row.kind == address.kind and row.key != address.key)
+    ]
+    attention.sort(key=lambda item: _ATTENTION[item.row.state])  # stable: what is shared stands before what is local
+    judged = sum(row.ratio != "" for kind in ("plateforme", "academie", "famille") for row in rows[kind])
+    states = [(state, words.partition(" :")[0]) for state, words in WORDS.items()]
+    return Page(_headline(address, facts), rows, attention[:ATTENTION_MAX], states, judged)
+
+
+def _headline(address: Address, facts: Facts) -> Headline:
+    at = facts.read_until
+    if address.kind == "total":
+        counts = facts.counts.get("total", {}).get("", Counts())
+        judgement = total_ratio(facts.series, facts.reference, at, facts.window * MINUTE)
+        title = "France entière"
+    else:
+        counts = facts.counts.get(address.kind, {}).get(address.key, Counts(0, 0, 0))
+        judgement = _judge(facts, address.kind, address.key, crossed=False)
+        title = label(address.kind, address.key)
+    rate = facts.series.over(TOTAL, at - RATE_SECONDS, at) / RATE_SECONDS
+    last_minute = int(at) // MINUTE * MINUTE - MINUTE
+    expected = facts.reference.rate(TOTAL, last_minute) if facts.reference else None
+    return Headline(
+        title=title,
+        rate=french.per_second(rate if not facts.by_hours else counts.hits / 3600),
+        expected_rate="" if expected is None else french.per_second(expected / MINUTE),
+        judgement=judgement,
+        words=WORDS[judgement.state],
+        ratio="" if judgement.ratio is None else french.percent(judgement.ratio),
+        change="" if judgement.ratio is None else french.change(judgement.ratio),
+        counts=counts,
+        hits=french.number(counts.hits),
+        visits=_or_dash(counts.visits),
+        visitors=_or_dash(counts.visitors),
+        per_visitor=french.number(counts.hits / counts.visitors, 1) if counts.visitors else "–",
+        curve=_curve(facts.series, facts.reference, at, TOTAL, title),
+    )
+
+
+def _rows(address: Address, facts: Facts, kind: str) -> list[Row]:
+    """The rows of one kind. Where the page is about another kind they are crossings: pages only, of whole minutes."""
+    is_crossed = address.kind not in ("total", kind)
+    at, window = facts.read_until, facts.window * MINUTE
+    if is_crossed:
+        keys = facts.series.keys(kind)
+        counts = {key: Counts(round(facts.series.over((kind, key), at - window, at))) for key in keys}
+    else:
+        counts = dict(facts.counts.get(kind, {}))
+    for key in _expected_keys(kind, facts) | (set() if is_crossed else set(facts.series.keys(kind))):
+        counts.setdefault(key, Counts(0) if is_crossed else Counts(0, 0, 0))
+    most = max((row.hits for row in counts.values()), default=0) or 1
+    rows = [_row(address, facts, kind, key, row, row.hits / most) for key, row in counts.items()]
+    order = {key: number for number, key in enumerate(places() if kind == "academie" else FAMILLES)}
+    if kind in ("academie", "famille"):
+        return sorted(rows, key=lambda row: (order.get(row.key, len(order)), row.key))
+    return sorted(rows, key=lambda row: (-row.counts.hits, row.label))
+
+
+def _expected_keys(kind: str, facts: Facts) -> set[str]:
+    if kind == "academie":
+        return set(places())
+    if kind == "famille":
+        return set(FAMILLES)
+    return set(facts.seen.get(kind, ()))
+
+
+def _row(address: Address, facts: Facts, kind: str, key: str, counts: Counts, share: float) -> Row:
+    chosen = (address.kind, address.key) == (kind, key)
+    crossed = address.kind not in ("total", kind)
+    # On a page about Lyon, académies are those of the country: there is no such crossing.
+    series = facts.series if crossed else facts.national
+    judgement = _judge(facts, kind, key, crossed)
+    at = facts.read_until
+    rate = series.over((kind, key), at - RATE_SECONDS, at) / RATE_SECONDS
+    if facts.by_hours:
+        rate = counts.hits / 3600
+    name = label(kind, key)
+    return Row(
+        kind=kind,
+        key=key,
+        label=name,
+        href=replace(address, kind="total", key="").link() if chosen else address.link(kind=kind, key=key),
+        state=judgement.state,
+        words=WORDS[judgement.state],
+        ratio="" if judgement.ratio is None else french.percent(judgement.ratio),
+        rate=french.per_second(rate),
+        counts=counts,
+        hits=french.number(counts.hits),
+        visits=_or_dash(counts.visits),
+        visitors=_or_dash(counts.visitors),
+        share=share,
+        curve=_curve(series, _reference(facts, crossed), facts.read_until, (kind, key), name)
+        if kind in ("famille", "plateforme")
+        else None,
+        place=places().get(key) if kind == "academie" else None,
+        is_chosen=chosen,
+    )
+
+
+def _reference(facts: Facts, crossed: bool) -> Reference | None:
+    return facts.reference if crossed else facts.national_reference
+
+
+def _judge(facts: Facts, kind: str, key: str, crossed: bool) -> Judgement:
+    place = places().get(key) if kind == "academie" else None
+    series = facts.series if crossed else facts.national
+    moment = datetime.fromtimestamp(facts.read_until, UTC)
+    return judge(
+        series,
+        _reference(facts, crossed),
+        (kind, key),
+        facts.read_until,
+        facts.window * MINUTE,
+        # A crossing that never was is not measured, however often its parts were seen.
+        measured=(kind, key) in series.hits or (not crossed and key in facts.seen.get(kind, ())),
+        is_open=is_open(place, moment, facts.closed_zones),
+    )
+
+
+def _curve(series: Series, reference: Reference | None, read_until: float, key: Key, name: str) -> Curve:
+    """The last hour in whole minutes: the one that passes would look like a fall."""
+    end = int(read_until) // MINUTE * MINUTE
+    minutes = range(end - CURVE_MINUTES * MINUTE, end, MINUTE)
+    begins = series.first_minute() or end
+    seen: list[float | None] = [float(series.at(key, minute)) if minute >= begins else None for minute in minutes]
+    expected = [reference.rate(key, minute) if reference and minute >= begins else None for minute in minutes]
+    highest = drawing.top(seen, expected)
+    known = [value for value in seen if value is not None]
+    words = f"{name}, pages vues par minute sur une heure"
+    if known:
+        words += f" : de {french.number(known[0])} à {french.number(known[-1])}, au plus {french.number(max(known))}"
+    return Curve(drawing.line(seen, highest), drawing.area(seen, highest), drawing.line(expected, highest), words)
+
+
+def _or_dash(value: int | None) -> str:
+    return "–" if value is None else french.number(value)
+
+
+def listed(rows: Sequence[Row]) -> list[Row]:
+    """The rows a list shows: the largest, whatever needs a look, and what the page is about."""
+    return [row for place, row in enumerate(rows) if place < LISTED_MAX or row.state in _ATTENTION or row.is_chosen]

@@ -1,0 +1,107 @@
+"""Where each académie stands in the France of tiles, what it is called there, and its clock.
+
+Each académie gets a tile of the same size, so that Paris and Mayotte have the same right to be seen. Columns and rows
+are ours: the shape of the country as far as squares allow, overseas at the side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from pipeline.wall.french import PARIS
+from schemas import reference
+
+
+@dataclass(frozen=True)
+class Place:
+    """One tile."""
+
+    name: str
+    """As in `bi.territories`."""
+    code: str
+    """Three letters, for narrow screens."""
+    column: int
+    row: int
+    """From 0, at the top left."""
+    zone: str
+    """School zone A, B or C; '' where no library knows the holidays (Corse, overseas)."""
+    clock: ZoneInfo = PARIS
+
+    @property
+    def is_overseas(self) -> bool:
+        """Its day has another course than Paris', so that the country says nothing about it."""
+        return self.clock is not PARIS
+
+
+_METROPOLE = {
+    "Lille": ("LIL", 7, 0), "Normandie": ("NOR", 5, 1), "Amiens": ("AMI", 6, 1), "Reims": ("REI", 8, 1),
+    "Nancy-Metz": ("NCY", 9, 1), "Strasbourg": ("STR", 10, 1), "Rennes": ("REN", 3, 2), "Versailles": ("VER", 6, 2),
+    "Paris": ("PAR", 7, 2), "Créteil": ("CRE", 8, 2), "Besançon": ("BES", 10, 2), "Nantes": ("NAN", 4, 3),
+    "Orléans-Tours": ("ORL", 6, 3), "Dijon": ("DIJ", 8, 3), "Poitiers": ("POI", 5, 4), "Limoges": ("LIM", 6, 4),
+    "Clermont-Ferrand": ("CLE", 7, 4), "Lyon": ("LYO", 8, 4), "Grenoble": ("GRE", 9, 4), "Bordeaux": ("BOR", 5, 5),
+    "Toulouse": ("TOU", 6, 5), "Montpellier": ("MON", 7, 5), "Aix-Marseille": ("AIX", 8, 5), "Nice": ("NIC", 9, 5),
+    "Corse": ("COR", 10, 6),
+}  # fmt: skip
+_OVERSEAS = {
+    "Guadeloupe": ("GUA", 0, 0, "America/Guadeloupe"),
+    "Martinique": ("MAR", 0, 1, "America/Martinique"),
+    "Guyane": ("GUY", 0, 2, "America/Cayenne"),
+    "Saint-Pierre-et-Miquelon": ("SPM", 0, 3, "America/Miquelon"),
+    "La Réunion": ("REU", 0, 4, "Indian/Reunion"),
+    "Mayotte": ("MAY", 0, 5, "Indian/Mayotte"),
+    "Nouvelle-Calédonie": ("NCA", 1, 4, "Pacific/Noumea"),
+    "Polynésie française": ("POL", 1, 5, "Pacific/Tahiti"),
+    "Wallis-et-Futuna": ("WAL", 1, 6, "Pacific/Wallis"),
+}
+COLUMNS, ROWS = 11, 7
+
+
+@cache
+def places() -> dict[str, Place]:
+    """Every académie and collectivité of the reference files, by name, in reading order of the map.
+
+    Raises:
+        KeyError: the reference files know an académie that has no place here; a test reads them all.
+    """
+    zones = {row.academie_name: row.zone for row in reference.territories()}
+    found = []
+    for name, zone in zones.items():
+        zone = zone if zone in ("A", "B", "C") else ""
+        if name in _METROPOLE:
+            code, column, row = _METROPOLE[name]
+            found.append(Place(name, code, column, row, zone))
+        else:
+            code, column, row, clock = _OVERSEAS[name]
+            found.append(Place(name, code, column, row, zone, ZoneInfo(clock)))
+    return {place.name: place for place in sorted(found, key=lambda place: (place.row, place.column))}
+
+
+FAMILLES = {
+    "vie_scolaire": "Vie scolaire",
+    "communication": "Communication",
+    "cahier_textes": "Cahier de textes",
+    "travail_collaboratif": "Travail collaboratif",
+    "visio": "Visio",
+    "stockage": "Stockage",
+    "parcours": "Parcours",
+    "ressources": "Ressources",
+    "organisation": "Organisation",
+    "accueil": "Accueil",
+    "non_classe": "Non classé",
+}
+"""Famille → its name on the page, in the order in which it is read there (ours)."""
+
+
+@cache
+def label(kind: str, key: str) -> str:
+    """The name an operator reads for a value; what portals write themselves (platforms, operators) stays as it is."""
+    if kind == "famille":
+        return FAMILLES.get(key, key)
+    if kind == "service":
+        return next((row.label_fr for row in reference.services() if row.service == key), key)
+    if kind == "profil":
+        text = next((row.label_fr for row in reference.profils() if row.profil_code == key), key)
+        return text.partition(" (")[0]
+    return key or "(sans nom)"
