@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.reports.french import MONTHS, days_text, number, percent
+from pipeline.reports.french import MONTHS, days_text, number, percent, plural
 from pipeline.reports.periods import Period
 
 OURS = "ENT (instant-t)"
@@ -148,9 +148,12 @@ def notes(ranking: Ranking) -> list[str]:
     """What a reader has to know before believing the figures."""
     found = []
     if ranking.missing:
-        found.append(f"Non mesuré ({len(ranking.missing)} jours sans aucune mesure) : {days_text(ranking.missing)}.")
+        found.append(
+            f"Non mesuré ({plural(len(ranking.missing), 'jour')} sans aucune mesure) : {days_text(ranking.missing)}."
+        )
     if ranking.to_come:
-        found.append(f"Mois inachevé : {len(ranking.to_come)} jours ne sont pas terminés.")
+        over = "jour n'est pas terminé" if len(ranking.to_come) == 1 else "jours ne sont pas terminés"
+        found.append(f"Mois inachevé : {len(ranking.to_come)} {over}.")
     if ranking.scale > 1:
         found.append(f"Trafic mesuré à l'échelle 1:{number(ranking.scale)}, visites ramenées à l'échelle 1.")
     return [*found, "Les chiffres des autres sites sont ceux du fichier fourni ; leur définition d'une visite varie."]
