@@ -43,7 +43,7 @@ MOST = 1_000_000
 @click.option("--duration", type=float, help="Stop after so many seconds of wall time.  [default: until Ctrl-C]")
 @click.option("--state", type=click.Path(path_type=Path), help="Folder of the store, logins and logs.")
 def up(name: str, rate: float | None, speed: float, duration: float | None, state: Path | None) -> None:
-    """Start the broker, the store, the worker and simulated traffic on this machine, and show what they count.
+    """Start the broker, the store, the worker, the wall and simulated traffic on this machine; show what they count.
 
     \b
     instant-t up                             the rentrée morning, from now on
@@ -110,8 +110,7 @@ def _check_ports(settings: Settings) -> None:
         check_free("127.0.0.1", settings.clickhouse_port, "INSTANT_T_CLICKHOUSE_PORT")
         check_free("127.0.0.1", settings.clickhouse_http_port, "INSTANT_T_CLICKHOUSE_HTTP_PORT")
     check_free(settings.metrics_host, settings.metrics_port, "INSTANT_T_METRICS_PORT")
-    # Nothing listens there yet; who scripts against it should not find another program's page one day.
-    check_free("127.0.0.1", settings.dashboard_port, "INSTANT_T_DASHBOARD_PORT")
+    check_free(settings.dashboard_host, settings.dashboard_port, "INSTANT_T_DASHBOARD_PORT")
 
 
 def _make_folder(state: Path) -> Path:
@@ -132,6 +131,7 @@ def _make_folder(state: Path) -> Path:
 def _addresses(settings: Settings) -> list[tuple[str, str]]:
     store = settings.clickhouse
     return [
+        ("Wall", f"{_wall(settings)}/"),
         ("Kafka", ", ".join(settings.kafka)),
         (
             "ClickHouse",
@@ -143,6 +143,13 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
+def _wall(settings: Settings) -> str:
+    host = settings.dashboard_host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - any address: this one is for a person at this machine
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.dashboard_port}"
+
+
 def _environment(settings: Settings) -> dict[str, str]:
     return dict(os.environ) | {"INSTANT_T_STATE": str(settings.state.resolve()), "PYTHONUNBUFFERED": "1"}
 
@@ -152,7 +159,7 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _start(supervisor: Supervisor, settings: Settings, logs: Path) -> None:
-    """Broker, topics, store, schema, worker: in this order, each when the one before serves."""
+    """Broker, topics, store, schema, worker, wall: in this order, each when the one before serves."""
     environment = _environment(settings)
     if settings.kafka_is_embedded:
         broker = Child(
@@ -176,6 +183,9 @@ def _start(supervisor: Supervisor, settings: Settings, logs: Path) -> None:
     health = f"http://{settings.metrics_host}:{settings.metrics_port}/health"
     worker = Child("worker", _command("worker"), environment, logs / "worker.log", lambda: _get(health))
     supervisor.run(worker)
+    supervisor.run(
+        Child("wall", _command("wall"), environment, logs / "wall.log", lambda: _get(f"{_wall(settings)}/sante"))
+    )
 
 
 def _start_traffic(

@@ -16,7 +16,7 @@ from pipeline.wall.series import MINUTE, TOTAL, Key, Series
 
 CURVE_MINUTES = 60
 ATTENTION_MAX = 5
-LISTED_MAX = 12
+LISTED_MAX = {"plateforme": 8, "exploitant": 6}
 """Platforms, operators and projects are free texts: a wall shows the largest, the table has them all."""
 RATE_SECONDS = MINUTE
 _ATTENTION = {
@@ -258,4 +258,8 @@ def _or_dash(value: int | None) -> str:
 
 def listed(rows: Sequence[Row]) -> list[Row]:
     """The rows a list shows: the largest, whatever needs a look, and what the page is about."""
-    return [row for place, row in enumerate(rows) if place < LISTED_MAX or row.state in _ATTENTION or row.is_chosen]
+    return [
+        row
+        for place, row in enumerate(rows)
+        if place < LISTED_MAX.get(row.kind, place + 1) or row.state in _ATTENTION or row.is_chosen
+    ]

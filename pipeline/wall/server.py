@@ -17,7 +17,8 @@ from aiohttp import web
 
 from pipeline.errors import InstantTError, StoreUnavailable
 from pipeline.wall.address import Address, BadAddress, parse
-from pipeline.wall.channel import EVERY, GZIP_HEADER, PAST_EVERY, Channel, Parts
+from pipeline.wall.channel import EVERY, GZIP_HEADER, PAST_EVERY, Channel, Parts, message
+from pipeline.wall.facts import Facts
 from pipeline.wall.gather import live_facts, past_facts
 from pipeline.wall.pages import render_error, render_page, render_parts
 from pipeline.wall.past import Past
@@ -28,6 +29,11 @@ FIRST_PAINT_SECONDS = 3.0
 """A page waits so long for its first figures, then says that it has none yet."""
 SLOW_SECONDS = 10.0
 """A viewer who does not take a message within it is let go; the page comes back by itself."""
+BEAT_SECONDS = 2.0
+"""A page that has nothing new hears at least that the wall is there."""
+BEAT = message(0, {})
+REFERENCE_SECONDS = 2.5
+"""The present does not wait longer for what it is compared with."""
 VIEWERS_MAX, CHANNELS_MAX = 1000, 300
 IDLE_SECONDS = 15.0
 """A page nobody has looked at for so long is no longer made."""
@@ -60,6 +66,7 @@ class Wall:
         self._taker = Taker(url, health)
         self._past = Past(url)
         self._channels: dict[Address, Channel] = {}
+        self._last: dict[Address, Facts] = {}
         self._viewers = 0
 
     def app(self) -> web.Application:
@@ -94,6 +101,7 @@ class Wall:
             for address, channel in list(self._channels.items()):
                 if channel.is_over or (not channel.viewers and now - channel.wanted_at > IDLE_SECONDS):
                     del self._channels[address]
+                    self._last.pop(address, None)
                     await channel.close()
             self._tell_taker()
 
@@ -121,20 +129,25 @@ class Wall:
         live = self._taker.latest
         notice = ""
         facts = None
-        trust = live_trust(live, time.time()) if address.at is None else None
         try:
             if address.at is not None:
                 facts = await past_facts(address, live, self._past)
-                trust = past_trust(address.at, facts.by_hours)
             elif live.taken_at:
-                facts = await live_facts(address, live, self._past)
+                facts = await asyncio.wait_for(live_facts(address, live, self._past), REFERENCE_SECONDS)
+        except TimeoutError:
+            pass  # the bar goes on beating while the day of comparison is on its way
         except InstantTError as error:
             _log.warning("A page could not be made: %s", error)
-            notice = (
-                "ClickHouse ne répond pas" if isinstance(error, StoreUnavailable) else "ClickHouse refuse la demande"
-            )
-            trust = trust or live_trust(live, time.time())
-        assert trust is not None
+            is_away = isinstance(error, StoreUnavailable)
+            notice = "ClickHouse ne répond pas" if is_away else "ClickHouse refuse la demande"
+        if facts is not None:
+            self._last[address] = facts
+        else:
+            facts = self._last.get(address)
+        if address.at is None:
+            trust = live_trust(live, time.time())
+        else:
+            trust = past_trust(address.at, facts is not None and facts.by_hours)
         return render_parts(address, facts, trust, now, notice)
 
     async def _wait_for(self, address: Address) -> None:
@@ -178,9 +191,11 @@ class Wall:
                 await answer.write(GZIP_HEADER)
             version = 0
             while True:
-                version, message = await channel.after(version)
-                content = message.packed if is_packed else message.plain
-                await asyncio.wait_for(answer.write(content), SLOW_SECONDS)
+                try:
+                    version, news = await asyncio.wait_for(channel.after(version), BEAT_SECONDS)
+                except TimeoutError:
+                    news = BEAT
+                await asyncio.wait_for(answer.write(news.packed if is_packed else news.plain), SLOW_SECONDS)
         except (ConnectionError, TimeoutError):
             pass  # gone, or too slow: its page will come back by itself
         finally:

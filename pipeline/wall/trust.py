@@ -8,7 +8,7 @@ from pipeline.wall import french
 from pipeline.wall.facts import Trust
 from pipeline.wall.taker import Live
 
-STORE_AWAY = 3.0
+STORE_AWAY = 5.0
 """Seconds without an answer of ClickHouse after which the figures are no longer those of the present."""
 LATE = 10.0
 """Seconds the newest counted record may be old while others wait behind it."""

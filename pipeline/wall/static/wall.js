@@ -111,11 +111,16 @@ function listen() {
   stream = new EventSource(`/flux${location.search}`);
   stream.addEventListener("etat", (event) => {
     heard = Date.now();
-    lost = false;
+    if (lost) {  // what was missed, and what this script wrote over, comes whole with a new stream
+      lost = false;
+      return listen();
+    }
     show(JSON.parse(event.data).parts);
   });
   stream.onerror = () => {
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    if (stream.readyState !== EventSource.CLOSED) return;
+    if ("attend" in root.dataset) location.reload();  // the server has a sentence about this address
+    else setTimeout(listen, 3000);
   };
 }
 
