@@ -58,7 +58,7 @@ class TestTable:
             "       –                   –\n"
             "\n"
             "Ensemble                                  941,7       674,3  +267,4     +39,7 %            +51,9 %"
-            "   ± 6,0            +14,2 %\n"
+            "   ± 6,0             +14,2 %\n"
             "\n"
             "! Attention, le périmètre a changé : 1 200 établissements aux deux périodes, 31 entrés, 1 sorti ; "
             "à périmètre constant : +14,2 %.\n"
