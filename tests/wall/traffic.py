@@ -43,6 +43,8 @@ class Crowd:
     """
 
     def __init__(self, bootstrap: str) -> None:
+        self.began = 0.0
+        """Epoch seconds at which the present began."""
         self._producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=20)
         self._numbers = itertools.count()
         self._stop = threading.Event()
@@ -71,6 +73,7 @@ class Crowd:
 
     def past(self, minutes: int, now: float) -> None:
         """The country over the last minutes."""
+        self.began = now
         visits = list(self.a_minute())
         for start in range(int(now) - 60 * minutes, int(now), 60):
             for n, (school, service, plateforme, exploitant) in enumerate(visits):

@@ -44,7 +44,7 @@ def wall_environment(stack: Stack, port: int) -> dict[str, str]:
     """What a wall beside this pipeline is started with: it knows the reader's login only."""
     metrics = stack.metrics_ports[-1] if stack.metrics_ports else free_port()
     return stack.environment() | {
-        "INSTANT_T_CLICKHOUSE": stack.gateway.url("default"),
+        "INSTANT_T_CLICKHOUSE": stack.gateway.url("default").removesuffix("/bi"),
         "INSTANT_T_DASHBOARD_PORT": str(port),
         "INSTANT_T_METRICS_PORT": str(metrics),
     }

@@ -1,0 +1,300 @@
+"""The wall in a real browser, as an operator uses it. No console error and no request to the outside in any of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.acceptance.stack import Stack
+from tests.support.gateway import start_gateway, stop, wait_until_ready
+from tests.wall.traffic import HOSTILE, Crowd
+
+SOON = 12_000
+"""Milliseconds within which the page shows what has happened; it takes two or three seconds."""
+
+
+def tile(page: Page, academie: str) -> Locator:
+    return page.locator(f'a.tuile[data-cle="academie:{academie}"]')
+
+
+def bar(page: Page) -> Locator:
+    return page.locator("[data-etat][data-fige]")
+
+
+def figure(page: Page, name: str) -> int:
+    """A number of the headline."""
+    return int(re.sub(r"\D", "", page.locator(f'[data-chiffre="{name}"]').inner_text()))
+
+
+def until(said: Callable[[], bool], seconds: float = SOON / 1000) -> None:
+    deadline = time.monotonic() + seconds
+    while not said():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def open_live(page: Page, address: str = "/") -> None:
+    """Open a page and wait until it is the present."""
+    page.goto(address)
+    expect(bar(page)).to_have_attribute("data-etat", "direct", timeout=SOON)
+
+
+def test_without_any_script_the_page_is_whole_and_its_links_work(browser: Browser, wall: str) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=wall)
+    page = context.new_page()
+    page.goto("/")
+    for name in ("Vie scolaire", "Visio", "Stockage", "Parcours", "Lyon", "Mayotte", "En direct"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible()
+    tile(page, "Lyon").click()
+    expect(page.locator("h1")).to_contain_text("Lyon")
+    context.close()
+
+
+def test_what_happens_shows_within_seconds_and_without_loading_again(page: Page, crowd: Crowd) -> None:
+    open_live(page)
+    page.evaluate("window.kept = 'yes'")
+    before = figure(page, "pages")
+    crowd.burst("9760005", 400)
+    expect(tile(page, "Mayotte").locator("b")).to_have_text(re.compile(r"^[1-9]"), timeout=SOON)
+    until(lambda: figure(page, "pages") >= before + 400)
+    assert page.evaluate("window.kept") == "yes"
+
+
+def test_a_click_goes_in_and_the_back_button_comes_back(page: Page) -> None:
+    open_live(page)
+    page.evaluate("window.kept = 'yes'")
+    tile(page, "Lyon").click()
+    expect(page.locator("h1")).to_contain_text("Lyon")
+    expect(tile(page, "Lyon")).to_have_attribute("aria-current", "true")
+    assert page.url.endswith("/?academie=Lyon")
+    page.locator('[data-cle="famille:visio"]').click()
+    expect(page.locator("h1")).to_contain_text("Visio")
+    page.go_back()
+    expect(page.locator("h1")).to_contain_text("Lyon")
+    page.go_back()
+    expect(page.locator("h1")).to_contain_text("France entière")
+    page.go_forward()
+    expect(page.locator("h1")).to_contain_text("Lyon")
+    page.keyboard.press("Escape")
+    expect(page.locator("h1")).to_contain_text("France entière")
+    assert page.evaluate("window.kept") == "yes"
+
+
+def test_the_page_of_an_academie_counts_its_own_pages(page: Page) -> None:
+    open_live(page, "/?academie=Lyon&fenetre=15")
+    assert 150 <= figure(page, "pages") <= 200  # 12 a minute, of 108
+    assert figure(page, "pages") == figure(page, "visites") == figure(page, "visiteurs")
+
+
+def test_the_window_changes_by_click_and_by_key(page: Page) -> None:
+    open_live(page)
+    page.locator('[data-fenetre="15"]').click()
+    expect(page.locator(".chiffres")).to_contain_text("pages vues en 15 min")
+    assert page.url.endswith("fenetre=15")
+    page.keyboard.press("1")
+    expect(page.locator(".chiffres")).to_contain_text("pages vues en 1 min")
+    expect(page.locator('[data-fenetre="1"]')).to_have_attribute("aria-current", "true")
+
+
+def test_a_past_instant_stays_and_direct_leads_back(page: Page) -> None:
+    open_live(page)
+    page.keyboard.press("ArrowLeft")
+    expect(bar(page)).to_have_attribute("data-etat", "passe", timeout=SOON)
+    expect(bar(page)).to_contain_text("Instant passé")
+    assert figure(page, "pages") >= 0
+    clock = page.locator("[data-horloge]").inner_text()
+    page.wait_for_timeout(6_500)  # longer than the script waits for a live message
+    expect(bar(page)).to_have_attribute("data-etat", "passe")
+    assert page.locator("[data-horloge]").inner_text() == clock
+    page.keyboard.press("d")
+    expect(bar(page)).to_have_attribute("data-etat", "direct", timeout=SOON)
+    assert "t=" not in page.url
+
+
+def test_the_slider_and_the_fields_move_the_page_to_an_instant(page: Page) -> None:
+    open_live(page)
+    page.locator("[data-jour]").fill("2026-08-31")
+    page.locator("[data-jour]").dispatch_event("change")
+    expect(bar(page)).to_contain_text("lundi 31 août 2026", timeout=SOON)
+    slider = page.locator("[data-curseur]")
+    slider.fill("510")
+    slider.dispatch_event("change")
+    expect(bar(page)).to_contain_text("lundi 31 août 2026, 08:30:00", timeout=SOON)
+    assert "t=2026-08-31T06%3A30%3A00Z" in page.url  # the clock of Paris, whatever this machine's
+
+
+def test_the_comparison_is_the_viewers_choice(page: Page) -> None:
+    open_live(page)
+    page.locator("[data-comparer]").select_option("pente")
+    expect(page.locator(".legende")).to_contain_text("la demi-heure précédente, à la pente nationale", timeout=SOON)
+    assert "comparer=pente" in page.url
+    page.locator("[data-comparer]").select_option("j7")
+    expect(page.locator(".legende")).to_contain_text("pas de données pour ce jour", timeout=SOON)
+
+
+def test_a_table_stays_open_while_figures_go_on_and_is_copied_as_csv(page: Page) -> None:
+    open_live(page)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator('[data-tableau="academies"] summary').click()
+    page.wait_for_timeout(2_500)
+    expect(page.locator('[data-tableau="academies"] table')).to_be_visible()
+    page.locator('[data-copier="academies"]').click()
+    lines = page.evaluate("navigator.clipboard.readText()").replace("\r", "").split("\n")
+    assert lines[0].startswith('"Académies";"Code";"Pages vues/s";"Pages vues";"Visites";"Visiteurs"')
+    (lyon,) = [line for line in lines if line.startswith('"Lyon"')]
+    assert re.fullmatch(r'"Lyon";"Lyon";"[\d,]+";"\d+";"\d+";"\d+";"[^"]+";"[^"]+"', lyon)
+    assert len(lines) >= 35
+
+
+def test_a_palette_is_kept(page: Page) -> None:
+    open_live(page)
+
+    def background() -> str:
+        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    page.locator("[data-palette]:not(html)").select_option("clair")
+    light = background()
+    page.locator("[data-palette]:not(html)").select_option("sombre")
+    assert background() != light
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.palette") == "sombre"
+    expect(page.locator("[data-palette]:not(html)")).to_have_value("sombre")
+    page.keyboard.press("p")
+    assert page.evaluate("document.documentElement.dataset.palette") == "daltonien"
+
+
+@pytest.mark.parametrize("width", [360, 820, 1440, 2560])
+@pytest.mark.parametrize("address", ["/", "/?academie=Saint-Pierre-et-Miquelon&fenetre=60"])
+def test_no_width_scrolls_sideways(page: Page, width: int, address: str) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    open_live(page, address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    tall = page.evaluate(
+        "[...document.querySelectorAll('a, button, select, h1, h2')].filter(e => e.checkVisibility() &&"
+        " e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 100))"
+    )
+    assert tall == []
+
+
+def test_nothing_jumps_and_the_focus_stays_while_figures_change(page: Page, crowd: Crowd) -> None:
+    open_live(page)
+    places = "JSON.stringify([...document.querySelectorAll('[data-part]')].map(e => e.getBoundingClientRect()))"
+    tile(page, "Lyon").focus()
+    before = page.evaluate(places)
+    crowd.burst("0690001", 200)
+    until(lambda: tile(page, "Lyon").locator("b").inner_text() not in ("0", "0,2"))
+    page.wait_for_timeout(1_500)
+    assert page.evaluate("document.activeElement.dataset.cle") == "academie:Lyon"
+    assert page.evaluate(places) == before
+
+
+def test_the_keyboard_goes_everywhere(page: Page) -> None:
+    open_live(page)
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Aller à la carte")
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.dataset.cle || document.activeElement.tagName"))
+    assert {"academie:Lyon", "famille:visio", "SELECT", "SUMMARY"} <= reached
+    tile(page, "Lille").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("Lille")
+    page.keyboard.press("?")
+    expect(page.locator("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_be_hidden()
+    expect(page.locator("h1")).to_contain_text("Lille")
+
+
+def test_everything_one_can_use_has_a_name(page: Page) -> None:
+    open_live(page)
+    nameless = page.evaluate(
+        """[...document.querySelectorAll('a[href], button, input, select, summary, svg[role=img], [role=region]')]
+          .filter(e => e.checkVisibility() && !(e.getAttribute('aria-label') || e.textContent.trim() || e.title ||
+                 (e.id && document.querySelector(`label[for="${e.id}"]`)) || e.getAttribute('aria-labelledby'))
+        ).map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+    assert page.evaluate("document.documentElement.lang") == "fr"
+    assert page.locator("h1").count() == 1
+    expect(tile(page, "Lyon")).to_have_attribute("aria-label", re.compile(r"^Lyon : [\d,]+ pages vues par seconde"))
+
+
+def test_names_from_events_stay_text(page: Page) -> None:
+    open_live(page)
+    line = page.locator(".partie-plateformes a", has_text=HOSTILE)
+    expect(line).to_be_visible()
+    assert page.locator("img").count() == 0
+    line.click()
+    expect(page.locator("h1")).to_contain_text(HOSTILE)
+    expect(page).to_have_title(re.compile(re.escape(HOSTILE)))
+    page.reload()
+    expect(page.locator("h1")).to_contain_text(HOSTILE)
+
+
+def test_wall_mode_is_larger_and_is_left_again(page: Page) -> None:
+    open_live(page)
+    size = "parseFloat(getComputedStyle(document.querySelector('[data-chiffre=debit]')).fontSize)"
+    before = page.evaluate(size)
+    page.keyboard.press("m")
+    expect(page.locator("html")).to_have_attribute("data-mur", "oui")
+    assert page.evaluate(size) > before
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+    page.keyboard.press("m")
+    expect(page.locator("html")).to_have_attribute("data-mur", "non")
+    assert page.evaluate(size) == before
+
+
+# -- what goes wrong; these come last, since they stop parts of the pipeline
+
+
+def grey(page: Page) -> bool:
+    """Whether the figures look different from live ones."""
+    shown = "(e => [getComputedStyle(e).filter, getComputedStyle(e).opacity, getComputedStyle(e).color])"
+    part = f"{shown}(document.querySelector('.chiffres')) + {shown}(document.querySelector('[data-chiffre=debit]'))"
+    return str(page.evaluate(part)) != LOOKS["direct"]
+
+
+LOOKS: dict[str, str] = {}
+
+
+def remember_looks(page: Page) -> None:
+    shown = "(e => [getComputedStyle(e).filter, getComputedStyle(e).opacity, getComputedStyle(e).color])"
+    part = f"{shown}(document.querySelector('.chiffres')) + {shown}(document.querySelector('[data-chiffre=debit]'))"
+    LOOKS["direct"] = str(page.evaluate(part))
+
+
+def test_clickhouse_goes_and_comes_back_and_the_page_stays(page: Page, stack: Stack) -> None:
+    open_live(page)
+    remember_looks(page)
+    ports = stack.gateway.native_port, stack.gateway.http_port
+    stop(stack.gateway.process)
+    expect(bar(page)).to_contain_text("Données figées depuis", timeout=SOON)
+    expect(bar(page)).to_contain_text("ClickHouse")
+    assert grey(page)
+    assert figure(page, "pages") > 0
+    again = start_gateway(stack.folder / "state", *ports)
+    try:
+        wait_until_ready(again)
+        expect(bar(page)).to_have_attribute("data-etat", "direct", timeout=2 * SOON)
+        assert not grey(page)
+    finally:
+        stack.gateway = dataclasses.replace(stack.gateway, process=again)
+
+
+def test_an_old_figure_is_never_shown_as_a_live_one(page: Page, stack: Stack) -> None:
+    open_live(page)
+    remember_looks(page)
+    stack.kill_worker(0)
+    expect(bar(page)).to_contain_text("le worker ne compte plus", timeout=2 * SOON)
+    expect(page.locator("html")).to_have_attribute("data-fige", "oui")
+    assert grey(page)
+    stack.start_worker()
+    expect(bar(page)).to_have_attribute("data-etat", "direct", timeout=3 * SOON)
+    assert not grey(page)
