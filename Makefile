@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint bench lock clean
+.PHONY: setup run test lint bench bench-queries lock clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -31,6 +31,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-queries: setup
+	$(BIN)/python -m tests.bench queries $(ARGS)
 
 # New lock files: universal (every supported Python), hashed, without the address of an index. The image's hold what the
 # worker needs, at the versions of the first.

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [worker|freshness|store] …`: all of them without a name, one after another."""
+"""`python -m tests.bench [worker|freshness|store|queries] …`: all of them without a name, one after another."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ BENCHES = {
     "worker": "tests.bench.bench_worker",
     "freshness": "tests.bench.bench_freshness",
     "store": "tests.bench.bench_store",
+    "queries": "tests.bench.bench_queries",
 }
 
 
