@@ -132,6 +132,8 @@ def _headline(address: Address, facts: Facts) -> Headline:
     if address.kind == "total":
         counts = facts.counts.get("total", {}).get("", Counts())
         judgement = total_ratio(facts.series, facts.reference, at, facts.window * MINUTE)
+        if not facts.is_known:
+            judgement = Judgement(State.UNJUDGED, None)
         title = "France entière"
     else:
         counts = facts.counts.get(address.kind, {}).get(address.key, Counts(0, 0, 0))
@@ -142,16 +144,16 @@ def _headline(address: Address, facts: Facts) -> Headline:
     expected = facts.reference.rate(TOTAL, last_minute) if facts.reference else None
     return Headline(
         title=title,
-        rate=french.per_second(rate if not facts.by_hours else counts.hits / 3600),
+        rate=_or_dash(facts, french.per_second(rate if not facts.by_hours else counts.hits / 3600)),
         expected_rate="" if expected is None else french.per_second(expected / MINUTE),
         judgement=judgement,
         words=WORDS[judgement.state],
         ratio="" if judgement.ratio is None else french.percent(judgement.ratio),
         change="" if judgement.ratio is None else french.change(judgement.ratio),
         counts=counts,
-        hits=french.number(counts.hits),
-        visits=_or_dash(counts.visits),
-        visitors=_or_dash(counts.visitors),
+        hits=_or_dash(facts, french.number(counts.hits)),
+        visits=_or_dash(facts, counts.visits),
+        visitors=_or_dash(facts, counts.visitors),
         per_visitor=french.number(counts.hits / counts.visitors, 1) if counts.visitors else "–",
         curve=_curve(facts.series, facts.reference, at, TOTAL, title),
     )
@@ -203,11 +205,11 @@ def _row(address: Address, facts: Facts, kind: str, key: str, counts: Counts, sh
         state=judgement.state,
         words=WORDS[judgement.state],
         ratio="" if judgement.ratio is None else french.percent(judgement.ratio),
-        rate=french.per_second(rate),
+        rate=_or_dash(facts, french.per_second(rate)),
         counts=counts,
-        hits=french.number(counts.hits),
-        visits=_or_dash(counts.visits),
-        visitors=_or_dash(counts.visitors),
+        hits=_or_dash(facts, french.number(counts.hits)),
+        visits=_or_dash(facts, counts.visits),
+        visitors=_or_dash(facts, counts.visitors),
         share=share,
         curve=_curve(series, _reference(facts, crossed), facts.read_until, (kind, key), name)
         if kind in ("famille", "plateforme")
@@ -222,6 +224,8 @@ def _reference(facts: Facts, crossed: bool) -> Reference | None:
 
 
 def _judge(facts: Facts, kind: str, key: str, crossed: bool) -> Judgement:
+    if not facts.is_known:
+        return Judgement(State.UNJUDGED, None)
     place = places().get(key) if kind == "academie" else None
     series = facts.series if crossed else facts.national
     moment = datetime.fromtimestamp(facts.read_until, UTC)
@@ -252,8 +256,11 @@ def _curve(series: Series, reference: Reference | None, read_until: float, key: 
     return Curve(drawing.line(seen, highest), drawing.area(seen, highest), drawing.line(expected, highest), words)
 
 
-def _or_dash(value: int | None) -> str:
-    return "–" if value is None else french.number(value)
+def _or_dash(facts: Facts, value: int | str | None) -> str:
+    """A figure nobody has is a dash, never a zero."""
+    if value is None or not facts.is_known:
+        return "–"
+    return value if isinstance(value, str) else french.number(value)
 
 
 def listed(rows: Sequence[Row]) -> list[Row]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pipeline.wall.asking import Counts, Freshness
+from pipeline.wall.asking import Counts
 from pipeline.wall.expected import Reference
 from pipeline.wall.series import Series
 
@@ -48,4 +48,5 @@ class Facts:
     seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
     closed_zones: Mapping[str, str] = field(default_factory=dict)
     by_hours: bool = False
-    freshness: Freshness = field(default_factory=Freshness)
+    is_known: bool = True
+    """False before anything was read: names without figures."""

@@ -36,7 +36,7 @@ async def live_facts(address: Address, live: Live, past: Past) -> Facts:
     references, words, calendar = await _references(address, focus, at, series, national, past)
     return Facts(
         at, until, address.window, series, counts, national, *references, words,
-        live.seen, _closed(calendar, at), False, live.freshness,
+        live.seen, _closed(calendar, at), False,
     )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ async def past_facts(address: Address, live: Live, past: Past) -> Facts:
     references, words, calendar = await _references(address, focus, at, series, national, past)
     return Facts(
         at, at.timestamp(), instant.window, series, instant.counts, national, *references, words,
-        live.seen, _closed(calendar, at), instant.by_hours, live.freshness,
+        live.seen, _closed(calendar, at), instant.by_hours,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pipeline.wall.address import WINDOWS, Address
 from pipeline.wall.compose import KIND_NAMES, Page, compose, listed
 from pipeline.wall.facts import Facts, Trust
 from pipeline.wall.french import PARIS
+from pipeline.wall.series import Series
 
 PARTS = (
     "confiance", "titre", "attention", "carte", "familles", "plateformes", "exploitants", "profils", "services",
@@ -47,8 +48,8 @@ def render_parts(
         now: aware.
         notice: one more sentence, for the trust bar.
     """
-    known = compose(address, facts) if facts is not None else None
-    context = _context(address, facts, known, trust, now, notice)
+    facts = facts or Facts(now, now.timestamp(), address.window, Series(), {}, Series(), is_known=False)
+    context = _context(address, facts, compose(address, facts), trust, now, notice)
     return {part: _templates().get_template(f"{part}.html").render(context) for part in PARTS}
 
 
@@ -62,9 +63,7 @@ def render_error(status: int, sentence: str) -> str:
     return _templates().get_template("erreur.html").render(status=status, sentence=sentence)
 
 
-def _context(
-    address: Address, facts: Facts | None, page: Page | None, trust: Trust, now: datetime, notice: str
-) -> dict[str, object]:
+def _context(address: Address, facts: Facts, page: Page, trust: Trust, now: datetime, notice: str) -> dict[str, object]:
     at = address.at or now
     local = at.astimezone(PARIS)
     today = now.astimezone(PARIS).date()
@@ -84,7 +83,7 @@ def _context(
         "time_value": f"{local:%H:%M}",
         "minute_of_day": local.hour * 60 + local.minute,
         "is_past": address.at is not None,
-        "window": facts.window if facts is not None else address.window,
+        "window": facts.window,
         "earlier": address.link(at=_whole(at - step)),
         "later": address.link(at=_whole(later)) if later < now else address.link(at=None),
         "utc": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",

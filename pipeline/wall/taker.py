@@ -32,7 +32,8 @@ KEPT = 80 * MINUTE
 STEP = 10
 """Seconds: the views floor T to it, so that we ask for the end of the ten seconds that pass."""
 SEEN_MINUTES, SEEN_EVERY = 24 * 60, 300.0
-STORE_SECONDS = 5.0
+STORE_SECONDS = 15.0
+"""A busy store may take its time for a whole hour; the page says after five seconds that its figures wait."""
 HEALTH_SECONDS = 1.0
 WATCHED_MAX = 150
 """Values watched at a time, beside the country."""
