@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint bench bench-queries lock clean
+.PHONY: setup run test lint bench bench-queries lock clean screenshots
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -34,6 +34,10 @@ bench: setup
 
 bench-queries: setup
 	$(BIN)/python -m tests.bench queries $(ARGS)
+
+# Pictures of the wall's main states, on simulated traffic; needs a chromium. ARGS: the folder they go to.
+screenshots: setup
+	$(BIN)/python -m tests.wall.screenshots $(or $(ARGS),build/screenshots)
 
 # New lock files: universal (every supported Python), hashed, without the address of an index. The image's hold what the
 # worker needs, at the versions of the first.
