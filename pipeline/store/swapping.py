@@ -4,10 +4,10 @@
 replaces one partition of each table, and each replacement is one step for whoever reads:
 
 1. `ent.history` says that the day is being loaded, and from what: from now on it is kept as a loaded day is;
-2. minutes, ten minutes and hours with their sketches, where the day is young enough to have them;
-3. marks, which let the views read step 2;
-4. integers by hour and day, schools: after step 2, because workers fill integers that hold less than the sealed hours;
-5. `ent.closed`: the day's figures are final;
+2. `ent.closed`: no view looks for cells of the day;
+3. minutes, ten minutes and hours with their sketches, where the day is young enough to have them;
+4. marks, which let the views read step 3;
+5. integers by hour and day, schools: after step 3, because workers fill integers that hold less than the sealed hours;
 6. `ent.history` says that the day is loaded.
 
 After a crash anywhere each table holds the old day or the new one, whole. The row of step 1 stays without that of
@@ -122,13 +122,13 @@ def swap_day(store: Store, staged: StagedDay, young: bool) -> None:
         StoreUnavailable, StoreRefused: the day is half in; run the load again.
     """
     _write_history(store, staged, _UNDER_WAY)
+    store.execute("INSERT INTO ent.closed (day) VALUES", [(staged.day,)])
     staged_tables = _staged_tables(store, staged.day)
     for table in (*YOUNG, *LASTING):
         kept = table in staged_tables and (young or table not in YOUNG)
         # ClickHouse refuses to replace a partition by nothing: that is a drop.
         text = query("replace_day").format(table=table) if kept else _dropping(LIVE, table)
         store.execute(text, {"day": staged.day})
-    store.execute("INSERT INTO ent.closed (day) VALUES", [(staged.day,)])
     _write_history(store, staged)
 
 
