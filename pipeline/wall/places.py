@@ -36,26 +36,26 @@ class Place:
 
 
 _METROPOLE = {
-    "Lille": ("LIL", 7, 0), "Normandie": ("NOR", 5, 1), "Amiens": ("AMI", 6, 1), "Reims": ("REI", 8, 1),
-    "Nancy-Metz": ("NCY", 9, 1), "Strasbourg": ("STR", 10, 1), "Rennes": ("REN", 3, 2), "Versailles": ("VER", 6, 2),
-    "Paris": ("PAR", 7, 2), "Créteil": ("CRE", 8, 2), "Besançon": ("BES", 10, 2), "Nantes": ("NAN", 4, 3),
-    "Orléans-Tours": ("ORL", 6, 3), "Dijon": ("DIJ", 8, 3), "Poitiers": ("POI", 5, 4), "Limoges": ("LIM", 6, 4),
-    "Clermont-Ferrand": ("CLE", 7, 4), "Lyon": ("LYO", 8, 4), "Grenoble": ("GRE", 9, 4), "Bordeaux": ("BOR", 5, 5),
-    "Toulouse": ("TOU", 6, 5), "Montpellier": ("MON", 7, 5), "Aix-Marseille": ("AIX", 8, 5), "Nice": ("NIC", 9, 5),
-    "Corse": ("COR", 10, 6),
+    "Lille": ("LIL", 4, 0), "Normandie": ("NOR", 3, 1), "Amiens": ("AMI", 4, 1), "Reims": ("REI", 5, 1),
+    "Nancy-Metz": ("NCY", 6, 1), "Strasbourg": ("STR", 7, 1), "Rennes": ("REN", 2, 2), "Versailles": ("VER", 3, 2),
+    "Paris": ("PAR", 4, 2), "Créteil": ("CRE", 5, 2), "Nantes": ("NAN", 2, 3), "Poitiers": ("POI", 3, 3),
+    "Orléans-Tours": ("ORL", 4, 3), "Dijon": ("DIJ", 5, 3), "Besançon": ("BES", 6, 3), "Bordeaux": ("BOR", 3, 4),
+    "Limoges": ("LIM", 4, 4), "Clermont-Ferrand": ("CLE", 5, 4), "Lyon": ("LYO", 6, 4), "Grenoble": ("GRE", 7, 4),
+    "Toulouse": ("TOU", 4, 5), "Montpellier": ("MON", 5, 5), "Aix-Marseille": ("AIX", 6, 5), "Nice": ("NIC", 7, 5),
+    "Corse": ("COR", 7, 6),
 }  # fmt: skip
 _OVERSEAS = {
-    "Guadeloupe": ("GUA", 0, 0, "America/Guadeloupe"),
-    "Martinique": ("MAR", 0, 1, "America/Martinique"),
-    "Guyane": ("GUY", 0, 2, "America/Cayenne"),
-    "Saint-Pierre-et-Miquelon": ("SPM", 0, 3, "America/Miquelon"),
-    "La Réunion": ("REU", 0, 4, "Indian/Reunion"),
-    "Mayotte": ("MAY", 0, 5, "Indian/Mayotte"),
-    "Nouvelle-Calédonie": ("NCA", 1, 4, "Pacific/Noumea"),
-    "Polynésie française": ("POL", 1, 5, "Pacific/Tahiti"),
-    "Wallis-et-Futuna": ("WAL", 1, 6, "Pacific/Wallis"),
+    "Saint-Pierre-et-Miquelon": ("SPM", 0, 2, "America/Miquelon"),
+    "Guadeloupe": ("GUA", 0, 3, "America/Guadeloupe"),
+    "Martinique": ("MAR", 0, 4, "America/Martinique"),
+    "Guyane": ("GUY", 0, 5, "America/Cayenne"),
+    "Wallis-et-Futuna": ("WAL", 0, 6, "Pacific/Wallis"),
+    "La Réunion": ("REU", 1, 3, "Indian/Reunion"),
+    "Mayotte": ("MAY", 1, 4, "Indian/Mayotte"),
+    "Nouvelle-Calédonie": ("NCA", 1, 5, "Pacific/Noumea"),
+    "Polynésie française": ("POL", 1, 6, "Pacific/Tahiti"),
 }
-COLUMNS, ROWS = 11, 7
+COLUMNS, ROWS = 8, 7
 
 
 @cache

@@ -73,5 +73,7 @@ def _details(live: Live, now: float) -> tuple[tuple[str, str, str], ...]:
             {True: "compte", False: "arrêté", None: "non visible d'ici"}[live.worker],
             {True: "bien", False: "mal", None: "inconnu"}[live.worker],
         ),
-        ("ClickHouse", "ne répond pas" if away else "répond", "mal" if away else "bien"),
+        ("ClickHouse", "répond", "bien")
+        if not away
+        else ("ClickHouse", *(("ne répond pas", "mal") if live.trouble else ("connexion…", "inconnu"))),
     )
