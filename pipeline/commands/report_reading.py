@@ -101,7 +101,8 @@ def read_perimeter(store: Store, scope: Scope, kind: str) -> Perimeter | None:
         for key, day, hits, visits in store.execute(query("report_same_schools"), params):
             same.setdefault(key, {})[day] = Counts(hits, visits, 0)
     series: dict[str, Series] = dict(same)
-    return Perimeter(schools, series, national=kind not in _OWN_SCHOOLS)
+    days = frozenset(day for found in same.values() for day in found)
+    return Perimeter(schools, series, days, national=kind not in _OWN_SCHOOLS)
 
 
 def _calendar(store: Store, scope: Scope) -> list[tuple[date, str, str]]:

@@ -87,6 +87,8 @@ class Perimeter:
     schools: Mapping[str, Schools]
     like_for_like: Mapping[str, Series]
     """Key → day → counts of the schools measured in both periods; nothing where hidden."""
+    days: frozenset[date]
+    """Days whose schools are known: those that are closed."""
     national: bool
     """The schools of every key are those of the key '' (services, profils: a school is not in or out of one)."""
 
@@ -195,20 +197,20 @@ def compare(
     def row(kind: str, key: str, series: Series) -> Row:
         area = zone(kind, key)
 
-        def grow(of: Series, days: Sequence[Sequence[date]]) -> tuple[Growth, Growth | None]:
-            flat = _raw(of, days, pick, per_day)
-            return flat, _comparable(of, days, pick, per_day, lambda d: classes.of(d, area)) if comparable else None
+        def aligned_growth(of: Series, days: Sequence[Sequence[date]]) -> Growth | None:
+            return _comparable(of, days, pick, per_day, lambda day: classes.of(day, area))
 
         states = [_state(kind, series, days, pick, classes.is_closed(days, area)) for days in sides]
         shown = [s in (State.MEASURED, State.ZERO) for s in states]
-        raw, aligned = grow(series, sides)
+        raw = _raw(series, sides, pick, per_day)
+        aligned = aligned_growth(series, sides) if comparable else None
         schools = (perimeter or {}).get(kind)
-        adds_up = measure != "visitors-per-day"
-        same = schools.like_for_like.get(key) if schools and adds_up else None
+        same = schools.like_for_like.get(key) if schools and measure != "visitors-per-day" else None
         like = None
-        if same is not None and all(shown):
-            flat, fine = grow(same, sides)
-            like = fine if comparable else flat
+        if schools is not None and same is not None and all(shown):
+            # Days whose schools are not known yet are no zeros: means of the others.
+            known = [[day for day in days if day in schools.days] for days in sides]
+            like = aligned_growth(same, known) if comparable else _raw(same, known, pick, per_day=True)
         return Row(
             key, label(kind, key), states[0], states[1],
             raw.period * scale if shown[0] else None, raw.reference * scale if shown[1] else None,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.reports.compare import Growth, Report, Row, State
-from pipeline.reports.day_classes import class_text
+from pipeline.reports.day_classes import ZONES, class_text
 from pipeline.reports.french import days_text, number, percent, plural, signed, span_text
-from pipeline.reports.labels import KINDS, MEASURES
+from pipeline.reports.labels import KINDS, MEASURES, zone
 
 CSV_COLUMNS = (
     "kind", "key", "label", "period_state", "reference_state", "period", "reference", "difference", "growth_percent",
@@ -116,6 +116,13 @@ def notes(report: Report) -> list[str]:
             )
         elif row.period_state is State.ZERO and (row.reference or 0) > 0:
             found.append(f"{row.label} : plus rien dans la période ; vérifier que la mesure fonctionne encore.")
+    unknown = [row.label for row in report.rows if State.NOT_MEASURED in (row.period_state, row.reference_state)
+               and zone(report.by, row.key) not in (None, *ZONES)]  # fmt: skip
+    if unknown:
+        found.append(
+            f"Calendrier scolaire inconnu ici, donc pas mesuré ou pas ouvert : {', '.join(unknown[:8])}"
+            f"{' …' if len(unknown) > 8 else ''}."
+        )
     if report.unmeasured:
         shown = ", ".join(report.unmeasured[:8]) + (" …" if len(report.unmeasured) > 8 else "")
         found.append(f"Non mesurés des deux côtés ({len(report.unmeasured)}) : {shown}.")

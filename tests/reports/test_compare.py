@@ -205,7 +205,9 @@ class TestPerimeter:
     SAME = visits("2020-09-01", 150) | visits("2019-09-02", 100)
 
     def test_growth_of_the_schools_measured_in_both_periods_stands_beside(self) -> None:
-        perimeter = {"total": Perimeter({"": Schools(10, 10, 0, False)}, {"": self.SAME}, national=True)}
+        perimeter = {
+            "total": Perimeter({"": Schools(10, 10, 0, False)}, {"": self.SAME}, frozenset(self.SAME), national=True)
+        }
         row = growth(scope(*RENTREE), self.TOTAL, perimeter=perimeter).total
         assert row.raw is not None
         assert row.like_for_like is not None
@@ -213,20 +215,37 @@ class TestPerimeter:
         assert row.schools == (10, 10, 0, False)
 
     def test_the_schools_of_a_service_are_those_of_the_country(self) -> None:
-        perimeter = {"service": Perimeter({"": Schools(10, 2, 1, False)}, {"NOTES": self.SAME}, national=True)}
+        perimeter = {
+            "service": Perimeter(
+                {"": Schools(10, 2, 1, False)}, {"NOTES": self.SAME}, frozenset(self.SAME), national=True
+            )
+        }
         (row,) = growth(scope(*RENTREE), self.TOTAL, "service", {"NOTES": self.TOTAL}, perimeter=perimeter).rows
         assert row.schools == (10, 2, 1, False)
         assert row.like_for_like is not None
         assert row.like_for_like.percent == 50.0
 
     def test_what_is_hidden_has_no_like_for_like_growth(self) -> None:
-        perimeter = {"academie": Perimeter({"Lyon": Schools(3, 1, 0, True)}, {}, national=False)}
+        perimeter = {"academie": Perimeter({"Lyon": Schools(3, 1, 0, True)}, {}, frozenset(self.SAME), national=False)}
         (row,) = growth(scope(*RENTREE), self.TOTAL, "academie", {"Lyon": self.TOTAL}, perimeter=perimeter).rows
         assert row.like_for_like is None
         assert row.schools is not None
         assert row.schools.is_hidden
 
+    def test_a_day_whose_schools_are_not_known_yet_is_no_zero(self) -> None:
+        # Two days against two; the schools of the second of each period's days are known for the reference alone.
+        total = visits("2020-09-07", 300, 300) | visits("2019-09-09", 100, 100)
+        same = visits("2020-09-07", 150) | visits("2019-09-09", 100, 100)
+        perimeter = {"total": Perimeter({"": Schools(10, 10, 0, False)}, {"": same}, frozenset(same), national=True)}
+        asked = scope("2020-09-07/2020-09-09", "2019-09-09/2019-09-11")
+        for comparable in (True, False):
+            like = growth(asked, total, comparable=comparable, perimeter=perimeter).total.like_for_like
+            assert like is not None
+            assert like.percent == pytest.approx(50.0)
+
     def test_visitors_of_schools_do_not_add_up_and_have_none_either(self) -> None:
-        perimeter = {"total": Perimeter({"": Schools(10, 10, 0, False)}, {"": self.SAME}, national=True)}
+        perimeter = {
+            "total": Perimeter({"": Schools(10, 10, 0, False)}, {"": self.SAME}, frozenset(self.SAME), national=True)
+        }
         report = growth(scope(*RENTREE), self.TOTAL, measure="visitors-per-day", perimeter=perimeter)
         assert report.total.like_for_like is None

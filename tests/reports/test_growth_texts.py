@@ -33,7 +33,7 @@ def report() -> Report:
     like = visits("2020-09-07", 1100, None, 600, 1100, 1100, 150, 200) | visits(
         "2019-09-09", 1000, 1000, 500, 1000, 1000, 100, 120
     )
-    perimeter = {"total": Perimeter({"": Schools(1200, 31, 1, False)}, {"": like}, national=True)}
+    perimeter = {"total": Perimeter({"": Schools(1200, 31, 1, False)}, {"": like}, frozenset(like), national=True)}
     asked = scope("2020-09-07/2020-09-14", "2019-09-09/2019-09-16")
     return growth(asked, total, "projet", rows, perimeter=perimeter)
 
@@ -83,6 +83,12 @@ class TestTable:
         total = visits("2020-10-05", 100, 100) | visits("2020-10-16", 50, 5, 5)
         notes = growth_table.notes(growth(scope("2020-10-05/2020-10-07", "2020-10-16/2020-10-19"), total))
         assert "Sans équivalent en face, hors de la comparaison à jours comparables : 2 jours de vacances." in notes
+
+    def test_a_territory_whose_calendar_is_not_known_is_not_called_unmeasured_without_a_word(self) -> None:
+        total = visits("2020-09-01", 202) | visits("2019-09-02", 100)
+        rows = {"Mayotte": visits("2020-09-01", 34), "Lyon": visits("2020-09-01", 34)}
+        notes = growth_table.notes(growth(scope("2020-09-01", "2019-09-02"), total, "academie", rows))
+        assert "Calendrier scolaire inconnu ici, donc pas mesuré ou pas ouvert : Mayotte." in notes
 
     def test_summed_hours_are_labelled(self) -> None:
         total = visits("2020-09-01", 202) | visits("2019-09-02", 100)
