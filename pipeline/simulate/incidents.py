@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from pipeline.simulate import day
+from pipeline.simulate import calibration, day
 from pipeline.simulate.dice import Bools, Floats, mix
 from pipeline.simulate.schools import Schools
 from pipeline.simulate.taste import PROFIL_CODES, touching
@@ -46,24 +46,26 @@ class Trouble:
             if kind not in ("profil", "service"):
                 self._schools &= np.any([of.having(kind, key) for key in keys], axis=0)
         profils = incident.where.get("profil", frozenset(PROFIL_CODES))
-        self._profils: Bools = np.array([*(code in profils for code in PROFIL_CODES), False, False])
+        codes = (*PROFIL_CODES, *calibration.UNKNOWN_PROFILS)
+        profils = incident.where.get("profil", frozenset(codes))
+        self._profils: Bools = np.array([code in profils for code in codes])
         services = incident.where.get("service")
         self._services = None if services is None else np.any([touching("service", code) for code in services], axis=0)
-        groups = len(day.GROUPS)
-        hit = np.bincount(of.group[self._schools], of.weights[self._schools], groups)
-        self._share = hit / np.bincount(of.group, of.weights, groups)
 
-    def factor(self, instants: Floats) -> Floats | float:
-        """What becomes of the hits at instants (seconds since 1970): array (instants, groups, profils).
+    def active(self, instants: Floats) -> Bools:
+        """At which instants (seconds since 1970) it is there."""
+        during: Bools = (instants >= self._start_s) & (instants < self._end_s)
+        return during
+
+    def loads(self) -> Floats:
+        """What becomes of the hits while it is active: array (schools, profils).
 
         A single service is too small a part of all hits to count.
         """
         if self._services is not None:
-            return 1.0
-        during = (instants >= self._start_s) & (instants < self._end_s)
-        struck = self._share[:, None] * self._profils[: len(PROFIL_CODES)]
-        factor: Floats = 1 + (self._loads - 1) * during[:, None, None] * struck
-        return factor
+            return np.ones((len(self._schools), len(PROFIL_CODES)))
+        struck = self._schools[:, None] & self._profils[: len(PROFIL_CODES)]
+        return np.where(struck, float(self._loads), 1.0)
 
     def strike(self, hits: Hits) -> Hits:
         """The hits that there are with the incident."""
@@ -87,3 +89,20 @@ class Trouble:
             reload["step"] += load * _STEPS_APART
             again.append(reload)
         return np.concatenate(again)
+
+
+def change(troubles: Sequence[Trouble], of: Schools, instants: Floats) -> Floats:
+    """By how much all troubles together change the hits at instants: array (instants, groups, profils)."""
+    factor = np.ones((len(instants), len(day.GROUPS), len(PROFIL_CODES)))
+    if not troubles:
+        return factor
+    patterns, inverse = np.unique(np.stack([t.active(instants) for t in troubles]), axis=1, return_inverse=True)
+    firsts = np.searchsorted(of.group, np.arange(len(day.GROUPS)))
+    whole = np.add.reduceat(of.weights, firsts)
+    for i, pattern in enumerate(patterns.T):
+        loads = of.weights[:, None] * np.ones(len(PROFIL_CODES))
+        for trouble, active in zip(troubles, pattern, strict=True):
+            if active:
+                loads *= trouble.loads()
+        factor[inverse.ravel() == i] = np.add.reduceat(loads, firsts, axis=0) / whole[:, None]
+    return factor

@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.simulate import calibration, day, schools
 from pipeline.simulate.dice import Dice
 from pipeline.simulate.encode import Encoder
-from pipeline.simulate.incidents import Trouble
+from pipeline.simulate.incidents import Trouble, change
 from pipeline.simulate.levels import Level, Phase, Plan
 from pipeline.simulate.scenario import PARIS, Scenario
 from pipeline.simulate.walks import HIT, MEAN_AGE_S, Hits, Walks, mean_pages
@@ -145,9 +145,7 @@ class Traffic:
     def _mean_hits(self, span_s: float) -> float:
         """National hits a second over the run, on average."""
         grid = self._origin_s + (np.arange(_GRID) + 0.5) / _GRID * span_s
-        activity = day.activity(grid)
-        for trouble in self._troubles:
-            activity = activity * trouble.factor(grid)
+        activity = day.activity(grid) * change(self._troubles, self._schools, grid)
         hits = 0.0
         for start, end, phase in self._plan.parts:
             within = (grid >= start) & (grid < end)
