@@ -33,7 +33,7 @@ def short(value: float) -> str:
 def per_second(rate: float) -> str:
     """Hits a second: one decimal under 100, and never a zero that is none."""
     if 0 < rate < 0.05:
-        return f"<{THIN}0,1"
+        return "<0,1"
     return number(rate, 1 if 0 < rate < 99.95 else 0)
 
 

@@ -48,7 +48,7 @@ class Live:
     """All that is known of the present; never changed, only replaced."""
 
     taken_at: float = 0.0
-    """Epoch seconds of the last round that was answered; 0 before the first."""
+    """Epoch seconds up to which the figures go; 0 before the first were read."""
     trouble: str = ""
     """Why ClickHouse does not answer; '' while it does."""
     freshness: Freshness = field(default_factory=Freshness)
@@ -94,12 +94,12 @@ class Taker:
     def _run(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
-            worker = self._ask_worker()
+            self.latest = replace(self.latest, worker=self._ask_worker())
             try:
-                self.latest = replace(self._round(self.latest), worker=worker)
+                self._round()
             except InstantTError as error:
                 # The last figures stay: the page greys them and says since when.
-                self.latest = replace(self.latest, trouble=str(error), worker=worker)
+                self.latest = replace(self.latest, trouble=str(error))
             self._stopping.wait(max(0.05, EVERY - (time.monotonic() - began)))
         self._store.close()
 
@@ -114,56 +114,68 @@ class Taker:
             return None if self.latest.worker is None else False
         return True
 
-    def _round(self, last: Live) -> Live:
+    def _round(self) -> None:
+        """One look at everything; each answer is shown as it comes, so that a slow one holds up none but itself."""
         now = self._clock()
+        till = (int(now) // STEP + 1) * STEP
         wanted = self.wanted
         windows = sorted({window for _, window in wanted} | {DEFAULT_WINDOW})
         foci = {COUNTRY, *sorted({focus for focus, _ in wanted})[:WATCHED_MAX]}
         freshness = self._ask(lambda: read_freshness(self._store))
-        series = self._take_series({focus: last.series.get(focus, Series()) for focus in foci}, now)
-        counts = {key: rows for key, rows in last.counts.items() if key[0] in windows}
-        till = (int(now) // STEP + 1) * STEP
+        series = {focus: self.latest.series.get(focus, Series()) for focus in foci}
+        self._whole_at = {focus: at for focus, at in self._whole_at.items() if focus in foci}
+        new = {focus: known for focus, known in series.items() if focus not in self._whole_at}
+        old = {focus: known for focus, known in series.items() if focus in self._whole_at}
+        series = self._take_series(old, now, EDGE) | self._take_series(new, now, KEPT)
+        self._whole_at |= dict.fromkeys(new, now)
+        counts = {key: rows for key, rows in self.latest.counts.items() if key[0] in windows}
         for window in windows:
             counts[window, "total"] = self._ask(lambda: count_window(self._store, "total", till, window))  # noqa: B023
+        self.latest = replace(self.latest, taken_at=now, trouble="", freshness=freshness, series=series, counts=counts)
+        self._take_views(windows, till, now)
+        self._take_seen(now)
+        due = {focus: known for focus, known in series.items() if now - self._whole_at[focus] > WHOLE_EVERY}
+        if due:
+            now = self._clock()
+            self.latest = replace(self.latest, series={**series, **self._take_series(due, now, KEPT)})
+            self._whole_at |= dict.fromkeys(due, now)
+
+    def _take_views(self, windows: list[int], till: int, now: float) -> None:
+        """The views by one kind, the oldest answer first, as many as fit; all of them when a window is new."""
         waiting = sorted(
             ((window, kind) for window in windows for kind in KINDS), key=lambda key: self._asked_at.get(key, 0.0)
         )
         began = time.monotonic()
         for window, kind in waiting:
-            counts[window, kind] = self._ask(lambda: count_window(self._store, kind, till, window))  # noqa: B023
+            is_new = (window, kind) not in self.latest.counts  # never asked: it stands among the first
+            rows = self._ask(lambda: count_window(self._store, kind, till, window))  # noqa: B023
             self._asked_at[window, kind] = now
-            first_of_all = any((other, name) not in counts for other, name in waiting)
-            if time.monotonic() - began > BUDGET and not first_of_all:
+            self.latest = replace(self.latest, counts={**self.latest.counts, (window, kind): rows})
+            if not is_new and time.monotonic() - began > BUDGET:
                 break
-        return Live(now, "", freshness, None, series, counts, self._take_seen(last.seen, now))
 
-    def _take_series(self, known: dict[Focus, Series], now: float) -> dict[Focus, Series]:
-        """The edge of every watched series, and the whole of those that are new or due: a query for each kind."""
+    def _take_series(self, known: Mapping[Focus, Series], now: float, length: int) -> dict[Focus, Series]:
+        """The last `length` seconds of some series, read again: a query for each kind of what they are about."""
         until = int(now) // MINUTE * MINUTE + MINUTE
+        since = until - length
         taken = {}
-        for is_whole, length in ((True, KEPT), (False, EDGE)):
-            due = {focus for focus in known if (now - self._whole_at.get(focus, 0.0) > WHOLE_EVERY) == is_whole}
-            since = until - length
-            for kind in sorted({kind for kind, _ in due}):
-                keys = [key for focus_kind, key in due if focus_kind == kind]
-                rows = self._ask(lambda: count_minutes(self._store, kind, keys, since, until))  # noqa: B023
-                for key in keys:
-                    taken[kind, key] = known[kind, key].updated(rows[key], since, now, until - KEPT)
-            if is_whole:
-                self._whole_at = {focus: at for focus, at in self._whole_at.items() if focus in known}
-                whole = due
-        self._whole_at |= dict.fromkeys(whole, now)
+        for kind in sorted({kind for kind, _ in known}):
+            keys = [key for focus_kind, key in known if focus_kind == kind]
+            rows = self._ask(lambda: count_minutes(self._store, kind, keys, since, until))  # noqa: B023
+            for key in keys:
+                taken[kind, key] = known[kind, key].updated(rows[key], since, now, until - KEPT)
         return taken
 
-    def _take_seen(self, last: Mapping[str, frozenset[str]], now: float) -> Mapping[str, frozenset[str]]:
+    def _take_seen(self, now: float) -> None:
         """What had traffic within a day; one kind a round."""
         kind = min(KINDS, key=lambda kind: self._seen_at.get(kind, 0.0))
         if now - self._seen_at.get(kind, 0.0) < SEEN_EVERY:
-            return last
+            return
         till = (int(now) // STEP + 1) * STEP
         rows = self._ask(lambda: count_window(self._store, kind, till, SEEN_MINUTES))
         self._seen_at[kind] = now
-        return {**last, kind: frozenset(rows) | last.get(kind, frozenset())}
+        known = self.latest.seen
+        self.latest = replace(self.latest, seen={**known, kind: frozenset(rows) | known.get(kind, frozenset())})
 
     def _ask(self, question: Callable[[], T]) -> T:
         self.asked += 1
