@@ -170,12 +170,16 @@ def _rows(address: Address, facts: Facts, kind: str) -> list[Row]:
         counts = dict(facts.counts.get(kind, {}))
     for key in _expected_keys(kind, facts) | (set() if is_crossed else set(facts.series.keys(kind))):
         counts.setdefault(key, Counts(0) if is_crossed else Counts(0, 0, 0))
-    most = max((row.hits for row in counts.values()), default=0) or 1
-    rows = [_row(address, facts, kind, key, row, row.hits / most) for key, row in counts.items()]
+    # By the minutes, which are there before the views are: an order that holds from the first paint on.
+    series = facts.series if is_crossed else facts.national
+    sizes = {key: max(series.over((kind, key), at - window, at), row.hits if facts.by_hours else 0)
+             for key, row in counts.items()}  # fmt: skip
+    most = max(sizes.values(), default=0) or 1
+    rows = [_row(address, facts, kind, key, row, sizes[key] / most) for key, row in counts.items()]
     order = {key: number for number, key in enumerate(places() if kind == "academie" else FAMILLES)}
     if kind in ("academie", "famille"):
         return sorted(rows, key=lambda row: (order.get(row.key, len(order)), row.key))
-    return sorted(rows, key=lambda row: (-row.counts.hits, row.label))
+    return sorted(rows, key=lambda row: (-row.share, row.label))
 
 
 def _expected_keys(kind: str, facts: Facts) -> set[str]:

@@ -8,6 +8,7 @@ an outage of six régions, or of the largest platform, must not make the healthy
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,12 @@ ENOUGH = 20.0
 """Expected hits under which a ratio says nothing."""
 SILENT_FROM = 5.0
 """Expected hits from which none at all is a silence."""
+DISPERSION = 4.0
+"""Variance of a count by its mean: a visit is some four pages in a row."""
+REFERENCE_ERROR = 0.08
+"""Of the reference itself, relative (ours, from simulated days)."""
+NEWS = 3.0
+"""Standard deviations from which a difference is coloured."""
 OPENS, CLOSES = 7, 22
 """Hours of local time outside of which no traffic is no news (ours)."""
 
@@ -203,6 +210,16 @@ def expected_over(reference: Reference | None, key: Key, start: float, end: floa
     return total
 
 
+def is_news(seen: float, expected: float) -> bool:
+    """Whether a difference is more than the noise of such a count: a deviance residual of three or more.
+
+    Pages come in visits (so that counts scatter more than Poisson's) and no reference is right to the last percent.
+    """
+    log_part = seen * math.log(seen / expected) if seen > 0 else 0.0
+    deviance = 2 * (log_part - (seen - expected)) / (DISPERSION + (REFERENCE_ERROR**2) * expected)
+    return deviance >= NEWS**2
+
+
 def judge(
     series: Series, reference: Reference | None, key: Key, at: float, window: int, *, measured: bool, is_open: bool
 ) -> Judgement:
@@ -222,6 +239,8 @@ def judge(
         expected = expected_over(reference, key, at - length, at)
         if expected is not None and expected >= ENOUGH:
             ratio = seen / expected
+            if not is_news(seen, expected):
+                return Judgement(State.NORMAL, ratio)
             return Judgement(next((state for limit, state in _STEPS if ratio < limit), State.PEAK), ratio)
     if seen > 0:
         return Judgement(State.UNJUDGED, None)
