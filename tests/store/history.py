@@ -14,7 +14,7 @@ from pipeline.store import sealing
 from pipeline.store.client import Store
 from pipeline.store.sql import query
 from pipeline.store.writing import mark_touched
-from tests.store.oracle import KEYS, MINUTE, Event, count, traffic_key
+from tests.store.oracle import KEYS, KINDS, MINUTE, Event, count, day_of, hour_of, traffic_key
 
 HOUR, DAY = 3600, 86400
 NEIGHBOURS = (-1, 0, 1, 9, 10, 59)
@@ -156,14 +156,29 @@ class History:
         """A seal that runs through, dies at some statement, meets an insert half-way, or runs beside another."""
         kind = self.random.choice(("whole", "whole", "dies", "meets an insert", "beside another"))
         if kind == "whole":
-            while sealing.seal(self.store, self.later).is_behind:
-                pass
+            self.seal_all(days=self.random.random() < 0.7)
         elif kind == "dies":
-            self.interrupted_seal(self.random.randrange(14), self.crash)
+            self.interrupted(self.random.choice((self.seal, self.seal_days)), self.random.randrange(14), self.crash)
         elif kind == "meets an insert":
-            self.interrupted_seal(self.random.randrange(2, 9), self.insert_and_check)
+            self.interrupted(self.seal, self.random.randrange(2, 9), self.insert_and_check)
+            self.interrupted(self.seal_days, self.random.randrange(4, 8), self.insert_and_check)
         else:
             self.concurrent_seals()
+
+    def seal(self) -> None:
+        """One round."""
+        sealing.seal(self.store, self.later)
+
+    def seal_days(self) -> None:
+        """One round of the days."""
+        sealing.seal_days(self.store, self.later)
+
+    def seal_all(self, days: bool) -> None:
+        """Rounds until nothing is left to seal."""
+        while sealing.seal(self.store, self.later) != sealing.SealReport(0, 0, 0):
+            pass
+        while days and sealing.seal_days(self.store, self.later):
+            pass
 
     def crash(self) -> None:
         raise CrashError
@@ -176,10 +191,11 @@ class History:
             self.write(events, other)
             self.sent += events
             self.check(other, windows=1)
+            self.check_history(other)
         finally:
             other.close()
 
-    def interrupted_seal(self, at_statement: int, what: Callable[[], None]) -> None:
+    def interrupted(self, work: Callable[[], None], at_statement: int, what: Callable[[], None]) -> None:
         """Seal; before the n-th statement, `what` happens."""
         left = at_statement
 
@@ -191,7 +207,7 @@ class History:
 
         self.store.before_statement = before
         try:
-            sealing.seal(self.store, self.later)
+            work()
         except CrashError:
             pass
         finally:
@@ -213,7 +229,7 @@ class History:
 
         now = self.later
         works: list[Callable[[Store], object]] = [lambda s: sealing.seal(s, now), lambda s: sealing.seal(s, now)]
-        works.append(lambda s: self.write(events, s))
+        works += [lambda s: sealing.seal_days(s, now), lambda s: self.write(events, s)]
         threads = [threading.Thread(target=run, args=(work,)) for work in works]
         for thread in threads:
             thread.start()
@@ -245,7 +261,7 @@ class History:
         self.store.execute(query("touch_span"), {"tier": "ten", "seconds": 600, "starts": tens})
 
     def merge_step(self, admin: Store) -> None:
-        for table in ("cells", "marks", "keys_minute", "minutes"):
+        for table in ("cells", "marks", "keys_minute", "minutes", "counts_hour", "counts_day"):
             admin.execute(f"OPTIMIZE TABLE ent.{table} FINAL")
 
     # -- what a reader sees
@@ -266,6 +282,7 @@ class History:
         for offset, minutes in ((2 * MINUTE, 3), (12 * MINUTE + 7, 30), (5 * HOUR, 360)):
             self.check_view(store, "total", self.old_day + 9 * HOUR + offset, minutes)
         self.check_view(store, "by_service", self.old_day + 9 * HOUR + 11 * MINUTE, 15)
+        self.check_history(store)
 
     def check_view(self, store: Store, view: str, at: int, minutes: int) -> None:
         border = self.now - 46 * HOUR
@@ -286,6 +303,20 @@ class History:
         rows = store.execute("SELECT * FROM bi.traffic_minute")
         self.compare("traffic_minute", rows, count(self.sent, traffic_key))
 
+    def check_history(self, store: Store, kinds: Sequence[str] = ()) -> None:
+        """Every hour and every day, of the total and of one other kind unless more are given."""
+        for kind in kinds or ("total", self.random.choice(list(KINDS))):
+            for view, span, start in (("traffic_hour", "hour", hour_of), ("traffic_day", "day", day_of)):
+                rows = store.execute(
+                    f"SELECT {span}, kind, key, hits, visits, visitors FROM bi.{view} WHERE kind = %(kind)s",
+                    {"kind": kind},
+                )
+                self.compare(f"{view} of {kind}", rows, self.history_of(kind, start))
+
+    def history_of(self, kind: str, start: Callable[[Event], Any]) -> dict[tuple[Any, ...], tuple[int, ...]]:
+        """The rows of one kind, from the oracle."""
+        return count(self.sent, lambda event: (start(event), kind, KINDS[kind](event)))
+
     def compare(self, what: str, rows: Sequence[tuple[Any, ...]], want: dict[tuple[Any, ...], tuple[int, ...]]) -> None:
         self.checks += 1
         got = {row[:-3]: row[-3:] for row in rows}
@@ -301,17 +332,14 @@ class History:
         def looked() -> None:
             for at, minutes in ((self.now, 180), (self.now - 7207, 20), (self.today, 1440)):
                 self.check_view(self.store, "total", at, minutes)
-
-        def sealed() -> None:
-            while sealing.seal(self.store, self.later).is_behind:
-                pass
+            self.check_history(self.store, ("total",))
 
         self.sent += self.new_events(300)
         self.write(self.sent)
         self.write(self.sent[::2])
         looked()
         yield
-        sealed()
+        self.seal_all(days=True)
         looked()
         yield
         late = self.new_events(100)
@@ -319,8 +347,12 @@ class History:
         self.sent += late
         looked()
         yield
-        self.interrupted_seal(4, self.insert_and_check)  # rows are in, the mark is not yet
-        sealed()
+        self.interrupted(self.seal, 4, self.insert_and_check)  # rows are in, the mark is not yet
+        self.seal_all(days=False)
+        looked()
+        yield
+        self.interrupted(self.seal_days, 5, self.insert_and_check)  # the same for a day
+        self.seal_all(days=True)
         looked()
         yield
         self.close_old_day(admin)
@@ -337,6 +369,7 @@ class History:
             self.check_view(self.store, "total", self.now, 180)  # late events in what may be sealed
             self.seal_step()
             self.check(self.store, windows=2)
+            self.check_history(self.store)
             if self.random.random() < 0.3:
                 self.check_traffic(self.store)
             if self.random.random() < 0.15:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from schemas.reference import services, territories
@@ -54,6 +54,23 @@ KEYS: Mapping[str, Callable[[Event], tuple[str, ...]]] = {
     "by_profil": lambda e: (e.profil,),
 }
 """View (after `instant_t_`) -> the key columns of an event's row."""
+
+
+KINDS: Mapping[str, Callable[[Event], str]] = {
+    "total": lambda e: "",
+    **{name.removeprefix("by_"): (lambda e, of=of: of(e)[0]) for name, of in KEYS.items() if name != "total"},  # type: ignore[misc]
+}
+"""Kind of a row of the history -> its key for an event."""
+
+
+def hour_of(event: Event) -> datetime:
+    """The hour of bi.traffic_hour."""
+    return datetime.fromtimestamp(event.second // 3600 * 3600, UTC)
+
+
+def day_of(event: Event) -> date:
+    """The day (UTC) of bi.traffic_day."""
+    return hour_of(event).date()
 
 
 def traffic_key(event: Event) -> tuple[Any, ...]:

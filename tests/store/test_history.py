@@ -29,7 +29,7 @@ def test_every_view_shows_what_was_sent_whatever_happened(gateway: GatewayHandle
 def test_the_story_of_the_mutants_is_told_right_without_them(gateway: GatewayHandle, migrated: Migrate) -> None:
     admin = migrated()
     with closing(History(gateway.url("writer"), 1, datetime.now(UTC))) as history:
-        assert [history.differences for _ in history.tell(admin)] == [[], [], [], [], []]
+        assert [history.differences for _ in history.tell(admin)] == [[], [], [], [], [], []]
 
 
 MUTANTS = {
@@ -51,6 +51,30 @@ MUTANTS = {
     "a seal is dated after the cells were read": (
         "fromUnixTimestamp64Micro(toInt64(%(clock)s), 'UTC')",
         "now64(6, 'UTC')",
+    ),
+    "an hour's integers are written once and never again": (
+        "WHERE start IN (SELECT toDateTime(arrayJoin(%(starts)s), 'UTC'))",
+        "WHERE start NOT IN (SELECT start FROM ent.counts_hour)",
+    ),
+    "a day's integers are written once and never again": (
+        "WHERE toDate(start) IN (SELECT toDate(toDateTime(arrayJoin(%(starts)s), 'UTC')))",
+        "WHERE toDate(start) NOT IN (SELECT day FROM ent.counts_day)",
+    ),
+    "an hour is read from its integers though a minute of it is dirty": (
+        "groupUniqArrayIf(toStartOfHour(start), tier < 'hour' AND dirty)",
+        "groupUniqArrayIf(toStartOfHour(start), tier < 'hour' AND dirty AND 0)",
+    ),
+    "a day is read from its integers though a minute of it is dirty": (
+        "groupUniqArrayIf(toDate(start), tier < 'day' AND dirty)",
+        "groupUniqArrayIf(toDate(start), tier < 'day' AND dirty AND 0)",
+    ),
+    "an hour that is sealed again leaves its day as it was": (
+        "INSERT INTO ent.marks (tier, start)\nSELECT DISTINCT %(tier)s,",
+        "INSERT INTO ent.marks (tier, start)\nSELECT DISTINCT if(%(tier)s = 'day', 'hour', %(tier)s),",
+    ),
+    "hours of a day that is open are read beside its integers": (
+        "arrayFilter(h -> NOT has(days, toDate(h)), sealed_hours)",
+        "sealed_hours",
     ),
 }
 """What is done wrong: (text of a statement, what stands there instead)."""
