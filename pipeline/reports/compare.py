@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from math import sqrt
+from statistics import median
 from typing import NamedTuple
 
 from pipeline.reports.day_classes import DayClasses
@@ -17,6 +18,10 @@ from pipeline.reports.scope import Scope
 SENDERS = (*TERRITORIES, "projet", "plateforme", "exploitant")
 """Kinds whose keys send: without a single event nobody knows whether they were measured. Of the other kinds (service,
 famille, domaine, profil) a key without events among measured schools is a zero."""
+
+_FAINT = 20
+_ENOUGH_DAYS = 3
+"""A day is called faint at under a twentieth of its class's median, where the class has three days or more (ours)."""
 
 
 class State(Enum):
@@ -129,7 +134,7 @@ class Report:
     comparable: bool
     """Whether comparable days were asked."""
     per_day: bool
-    """Values are means a day: the sides have different numbers of measured days, or the measure asks for it."""
+    """Values are means a day: both sides are measured, on different numbers of days; or the measure asks for it."""
     scale: int
     total: Row
     rows: tuple[Row, ...]
@@ -140,6 +145,8 @@ class Report:
     period_mix: Mapping[str, int]
     """Classes of the measured days, seen from the whole country."""
     reference_mix: Mapping[str, int]
+    classes: Mapping[date, str]
+    """Class of each measured day, seen from the whole country."""
     unmeasured: tuple[str, ...]
     """Territories without an event on either side."""
     days: Mapping[str, Sequence[tuple[date, float | None]]] = field(default_factory=dict)
@@ -156,9 +163,25 @@ class Report:
         """Days of a side without any measure."""
         return tuple(day for day, value in self.days[side] if value is None)
 
+    def faint(self, side: str) -> tuple[date, ...]:
+        """Measured days under a twentieth of the median of their class: nearly nobody sent, or clocks were wrong."""
+        groups: dict[str, list[tuple[date, float]]] = {}
+        for day, value in self.days[side]:
+            if value is not None:
+                groups.setdefault(self.classes[day], []).append((day, value))
+        return tuple(
+            day
+            for found in groups.values()
+            if len(found) >= _ENOUGH_DAYS
+            for day, value in found
+            if value * _FAINT < median(other for _, other in found)
+        )
+
     @property
     def left_out(self) -> Mapping[str, int]:
-        """Classes of days that only one side has, with how many."""
+        """Classes of days that only one side has, with how many; none where a side has no day at all."""
+        if not self.period_mix or not self.reference_mix:
+            return {}
         both = self.period_mix.keys() & self.reference_mix.keys()
         days = Counter(self.period_mix) + Counter(self.reference_mix)
         return {name: count for name, count in days.items() if name not in both}
@@ -191,7 +214,7 @@ def compare(
     """
     total = counts.get("total", {}).get("", {})
     sides = tuple(tuple(day for day in side.days if day in total) for side in (scope.period, scope.reference))
-    per_day = measure == "visitors-per-day" or len(sides[0]) != len(sides[1])
+    per_day = measure == "visitors-per-day" or (all(sides) and len(sides[0]) != len(sides[1]))
     pick = _picker(measure)
 
     def row(kind: str, key: str, series: Series) -> Row:
@@ -220,12 +243,15 @@ def compare(
             _silent(kind, series, sides[0], classes, area) if states[0] is State.MEASURED else (),
         )  # fmt: skip
 
+    national = {day: classes.of(day, None) for days in sides for day in days}
     rows = [row(by, key, series) for key, series in counts.get(by, {}).items()] if by != "total" else []
     rows.sort(key=lambda r: (-(r.period or 0), -(r.reference or 0), r.label))
     seen = counts.get(by, {}).keys()
     return Report(
         scope, by, measure, comparable, per_day, scale, row("total", "", total), tuple(rows), sides[0], sides[1],
-        Counter(classes.of(day, None) for day in sides[0]), Counter(classes.of(day, None) for day in sides[1]),
+        Counter(national[day] for day in sides[0]),
+        Counter(national[day] for day in sides[1]),
+        national,
         tuple(sorted(label(by, key) for key in known_keys(by) - seen)),
         {
             name: [(day, pick(total[day])[0] * scale if day in total else None) for day in side.days]

@@ -50,24 +50,26 @@ def side_text(report: Report, side: str) -> str:
 
 
 def total_of(report: Report, side: str) -> float | None:
-    """The country's sum over the measured days of a side; None for visitors, who do not add up over days."""
-    if report.measure == "visitors-per-day":
-        return None
-    return sum(value for _, value in report.days[side] if value is not None)
+    """The country's sum over the measured days of a side, None without any.
+
+    None too for visitors, who do not add up over days.
+    """
+    values = [value for _, value in report.days[side] if value is not None]
+    return sum(values) if values and report.measure != "visitors-per-day" else None
 
 
 def value_text(report: Report, value: float | None, state: State) -> str:
     """A figure, or why there is none."""
     if value is None:
         return state.value
-    return number(value, 1 if report.per_day and value < 1000 else 0)
+    return number(value, 1 if report.per_day and value < 100 else 0)
 
 
 def difference_text(report: Report, row: Row) -> str:
     """`+12 345`."""
     if row.raw is None:
         return "–"
-    return signed(row.raw.difference, 1 if report.per_day and abs(row.raw.difference) < 1000 else 0)
+    return signed(row.raw.difference, 1 if report.per_day and abs(row.raw.difference) < 100 else 0)
 
 
 def growth_text(growth: Growth | None, row: Row) -> str:
@@ -103,6 +105,8 @@ def notes(report: Report) -> list[str]:
         if missing := report.missing(side):
             many = "s" if len(missing) > 1 else ""
             found.append(f"Non mesuré ({name}, {len(missing)} jour{many} sans aucune mesure) : {days_text(missing)}.")
+        if faint := report.faint(side):
+            found.append(f"Presque vide ({name}), mesure à vérifier : {days_text(faint)}.")
     if report.comparable and report.left_out:
         kinds = ", ".join(class_text(name, count) for name, count in sorted(report.left_out.items()))
         found.append(f"Sans équivalent en face, hors de la comparaison à jours comparables : {kinds}.")
@@ -116,8 +120,14 @@ def notes(report: Report) -> list[str]:
             )
         elif row.period_state is State.ZERO and (row.reference or 0) > 0:
             found.append(f"{row.label} : plus rien dans la période ; vérifier que la mesure fonctionne encore.")
-    unknown = [row.label for row in report.rows if State.NOT_MEASURED in (row.period_state, row.reference_state)
-               and zone(report.by, row.key) not in (None, *ZONES)]  # fmt: skip
+    measured = bool(report.period_days and report.reference_days)
+    unknown = [
+        row.label
+        for row in report.rows
+        if measured
+        and State.NOT_MEASURED in (row.period_state, row.reference_state)
+        and zone(report.by, row.key) not in (None, *ZONES)
+    ]
     if unknown:
         found.append(
             f"Calendrier scolaire inconnu ici, donc pas mesuré ou pas ouvert : {', '.join(unknown[:8])}"

@@ -192,6 +192,12 @@ class TestStates:
         report = growth(scope("2020-09-07/2020-09-14", "2019-09-09/2019-09-16"), total, "academie", rows)
         assert report.rows[0].silent_days == (date(2020, 9, 8),)  # the 9th is a Wednesday, 12 and 13 a weekend
 
+    def test_a_day_on_which_nearly_nobody_sent_is_named(self) -> None:
+        total = visits("2020-09-07", 100, 4, 100, 100, 100, 5, 5) | visits("2019-09-09", 100)
+        report = growth(scope("2020-09-07/2020-09-14", "2019-09-09"), total)
+        assert report.faint("period") == (date(2020, 9, 8),)  # a school day; the weekend is compared with itself
+        assert report.faint("reference") == ()
+
     def test_territories_that_never_sent_are_listed_apart(self) -> None:
         total = visits("2020-09-01", 202) | visits("2019-09-02", 100)
         report = growth(scope(*RENTREE), total, "region", {"Occitanie": total})
