@@ -27,12 +27,14 @@ def uai(departement: str, number: int) -> str:
 
 
 def day_of_events(day: date, how_many: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Events of one UTC day, in no order; its first and last second are among them."""
+    """Events of one UTC day, in no order; its first and last instants are among them."""
     r = random.Random(f"{day} {seed}")
     midnight = datetime.combine(day, time(), UTC)
     events = []
     for n in range(how_many):
-        second = {0: 0.0, 1: 86_399.999}.get(n, r.choice((7, 8, 8, 8, 20)) * 3600 + r.randrange(3_600_000) / 1000)
+        # Few minutes, so that there is little to seal; borders of minutes, tens and hours are among them.
+        busy = r.choice((7, 8, 8, 8)) * 3600 + r.choice((0, 9, 10, 59)) * 60 + r.randrange(60_000) / 1000
+        second = {0: 0.0, 1: 86_399.999}.get(n, busy)
         departement = r.choice(tuple(SCHOOLS))
         visitor = r.randrange(how_many // 3)
         events.append(
