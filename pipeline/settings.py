@@ -66,6 +66,14 @@ DOCUMENTED = (
         "an event older than this before its record's timestamp, or when it is read, is `too_old`",
     ),
     Setting("INSTANT_T_RETENTION_DAYS", "35", "days", 3, 35, "how long sealed minutes (with their sketches) are kept"),
+    Setting(
+        "INSTANT_T_HISTORY_DAYS",
+        "761",
+        "days",
+        35,
+        761,
+        "how long hits, visits and visitors by hour and by day (integers) are kept: 25 months",
+    ),
     Setting("INSTANT_T_PARTITIONS", "4", "partitions", 1, 512, "partitions of ent.visits.v1 when `migrate` makes it"),
     Setting("INSTANT_T_REPLICATION", "1", "replicas", 1, 9, "replicas of the topics when `migrate` makes them"),
     Setting("INSTANT_T_GROUP", "instant-t", "text", None, None, "consumer group (and Faust app id) of the workers"),
@@ -112,6 +120,7 @@ class Settings:
     """'' when the wall is open to whoever reaches it."""
     max_event_age: int
     retention_days: int
+    history_days: int
     partitions: int
     replication: int
     group: str
@@ -172,6 +181,7 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
         "wall_password": raw["INSTANT_T_WALL_PASSWORD"],
         "max_event_age": integer("INSTANT_T_MAX_EVENT_AGE"),
         "retention_days": integer("INSTANT_T_RETENTION_DAYS"),
+        "history_days": integer("INSTANT_T_HISTORY_DAYS"),
         "partitions": integer("INSTANT_T_PARTITIONS"),
         "replication": integer("INSTANT_T_REPLICATION"),
         "group": raw["INSTANT_T_GROUP"],

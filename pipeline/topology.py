@@ -69,7 +69,7 @@ def wire(
         )
     )
     app.timer(interval=SEAL_EVERY, name="seal_minutes")(
-        seal_minutes.make(StoreSealer(Store(store), settings.retention_days), seal_thread)
+        seal_minutes.make(StoreSealer(Store(store), settings.retention_days, settings.history_days), seal_thread)
     )
 
     # -- how it ends: partitions are given up only behind a last flush

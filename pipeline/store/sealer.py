@@ -8,8 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pipeline.store.client import Store
+from pipeline.store.retention import drop_expired
 from pipeline.store.schools import seal_schools
-from pipeline.store.sealing import close_days, drop_expired, seal, seal_days
+from pipeline.store.sealing import close_days, seal, seal_days
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +27,20 @@ class StoreSealer:
     Args:
         store: a connection of its own.
         retention_days: how long sealed minutes are kept.
+        history_days: how long integers by hour and day are kept.
         clock: now, aware.
     """
 
     def __init__(
-        self, store: Store, retention_days: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: Store,
+        retention_days: int,
+        history_days: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
         self._retention_days = retention_days
+        self._history_days = history_days
         self._clock = clock
         self._housekeeping_at = self._schools_at = time.monotonic()
 
@@ -55,6 +62,8 @@ class StoreSealer:
             closed = close_days(self._store, self._clock())
             if closed.closed or closed.dropped:
                 log.info("Days closed: %s; cells dropped: %s.", closed.closed, closed.dropped)
-            expired = drop_expired(self._store, self._clock(), self._retention_days)
-            if expired:
-                log.info("Days past their %d days dropped: %s.", self._retention_days, expired)
+            expired = drop_expired(self._store, self._clock(), self._retention_days, self._history_days)
+            if expired.minutes:
+                log.info("Minutes past their %d days dropped: %s.", self._retention_days, expired.minutes)
+            if expired.history:
+                log.info("Hours and days past their %d days dropped: %s.", self._history_days, expired.history)

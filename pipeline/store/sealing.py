@@ -1,4 +1,4 @@
-"""Sealed tiers behind the hot cells: minutes, tens, hours, days; and what leaves. Why it is so: adr-sealed-tiers.md.
+"""Sealed tiers behind the hot cells: minutes, tens, hours, days; the closing of days. Why: adr-sealed-tiers.md.
 
 Each tier follows one protocol, in this order, so that a crash between any two steps only leaves work to do again:
 
@@ -148,9 +148,8 @@ def seal_day(store: Store, day: date, database: str = LIVE) -> None:
     for tier in (TEN, HOUR):
         while _seal_spans(store, tier, begin, begin + DAY.seconds, database):
             pass
-    store.execute(
-        query("seal_counts_hour", database), {"starts": list(hours)}
-    )  # a release without them may have sealed
+    # A release that had no integers may have sealed some of these hours.
+    store.execute(query("seal_counts_hour", database), {"starts": list(hours)})
     _seal(store, DAY, [begin], database)
     seal_school_day(store, day, database)
 
@@ -178,25 +177,6 @@ def close_days(store: Store, now: datetime) -> CloseReport:
             store.execute("INSERT INTO ent.closed (day) VALUES", [(day,)])
             closed.append(day)
     return CloseReport(tuple(closed), tuple(dropped))
-
-
-def drop_expired(store: Store, now: datetime, retention_days: int) -> tuple[date, ...]:
-    """Drop the sealed tiers of the days before the retention, whole days; returns them.
-
-    Args:
-        store: the worker's login suffices.
-        now: aware.
-        retention_days: what happened so many days before `now` is still kept.
-
-    Raises:
-        StoreUnavailable, StoreRefused: run it again.
-    """
-    first = (now.astimezone(UTC) - timedelta(days=retention_days)).date()
-    days = tuple(day for (day,) in store.execute(query("list_expired_days"), {"first": first}))
-    for day in days:
-        for statement in queries("drop_day"):
-            store.execute(statement, {"day": day})
-    return days
 
 
 def _seal_spans(store: Store, tier: Tier, since: int, ended: int, database: str) -> int:

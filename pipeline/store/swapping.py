@@ -106,7 +106,7 @@ def taken_days(store: Store) -> TakenDays:
 
 
 def is_young(day: date, now: datetime, retention_days: int) -> bool:
-    """Whether a day is kept by the minute, as `sealing.drop_expired` sees it."""
+    """Whether a day is kept by the minute, as `retention.drop_expired` sees it."""
     return day >= (now.astimezone(UTC) - timedelta(days=retention_days)).date()
 
 

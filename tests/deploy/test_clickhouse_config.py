@@ -111,7 +111,7 @@ def test_the_definer_reads_all_that_views_read_and_no_migration_makes_what_it_co
 
 def test_the_writer_may_do_what_the_sealer_does() -> None:
     assert "GRANT ALTER DELETE ON ent.*" in grants("writer")
-    kinds = {text.split()[0] for name in ("drop_cells", "drop_day") for text in queries(name)}
+    kinds = {text.split()[0] for name in ("drop_cells", "drop_table_day") for text in queries(name)}
     assert kinds == {"ALTER"}
-    assert any("system.parts" in text for text in queries("list_expired_days"))
+    assert any("system.parts" in text for text in queries("list_expired"))
     assert "GRANT SELECT(database, table, partition, active) ON system.parts" in grants("writer")

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from pipeline.store import sealing
 from pipeline.store.client import Store
+from pipeline.store.sql import STAGING
 from pipeline.store.writing import mark_touched
 
 CELL_COLUMNS = "bucket, departement, service, hits, visits, visitors"
@@ -20,15 +21,6 @@ def write(worker: Store, at: datetime, ids: list[int]) -> None:
 
 def hour_start(hours_ago: int) -> datetime:
     return (datetime.now(UTC) - timedelta(hours=hours_ago)).replace(minute=0, second=0, microsecond=0)
-
-
-def partitions(store: Store, day: date) -> set[str]:
-    """Tables that hold something of a day."""
-    rows = store.execute(
-        "SELECT DISTINCT table FROM system.parts WHERE database = 'ent' AND active AND partition = %(day)s",
-        {"day": str(day)},
-    )
-    return {table for (table,) in rows}
 
 
 def test_a_minute_is_sealed_when_it_has_ended_and_been_quiet_for_ten_seconds(worker: Store) -> None:
@@ -108,16 +100,65 @@ def test_cells_leave_47_hours_after_the_end_of_their_day_sealed_whatever_the_mar
     assert worker.execute("SELECT sum(hits) FROM bi.traffic_minute") == [(3,)]
 
 
-def test_days_past_the_retention_leave_every_tier(worker: Store) -> None:
-    now = datetime.now(UTC)
-    old, kept = (now - timedelta(days=6)).date(), (now - timedelta(days=5)).date()
-    for day in (old, kept):
-        write(worker, datetime.combine(day, time(10), UTC), [1])
-    assert sealing.drop_expired(worker, now, retention_days=5) == ()  # their cells are still there
-    sealing.close_days(worker, now)
-    for day in (old, kept):
-        worker.execute("ALTER TABLE ent.cells DROP PARTITION %(day)s", {"day": day})
-    assert partitions(worker, old) == {"marks", "minutes", "keys_minute", "keys_ten", "keys_hour"}
-    assert sealing.drop_expired(worker, now, retention_days=5) == (old,)
-    assert partitions(worker, old) == set()
-    assert partitions(worker, kept) == {"marks", "minutes", "keys_minute", "keys_ten", "keys_hour"}
+def test_an_hour_and_a_day_become_integers(worker: Store) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    nine = datetime.combine(day, time(9), UTC)
+    write(worker, nine, [1, 2])
+    write(worker, nine + timedelta(minutes=30), [2, 3])
+    write(worker, nine + timedelta(hours=5), [3, 4])
+    later = datetime.now(UTC) + timedelta(seconds=70)
+    sealing.seal(worker, later)
+    hours = "SELECT start, hits, visits, visitors FROM ent.counts_hour FINAL WHERE kind = 'region' ORDER BY start"
+    assert worker.execute(hours) == [(nine, 4, 3, 3), (nine + timedelta(hours=5), 2, 2, 2)]
+    assert worker.execute("SELECT count() FROM ent.counts_day") == [(0,)]
+    assert (sealing.seal_days(worker, later), sealing.seal_days(worker, later)) == (1, 0)
+    days = "SELECT day, key, hits, visits, visitors FROM ent.counts_day FINAL WHERE kind = 'region'"
+    assert worker.execute(days) == [(day, "Île-de-France", 6, 4, 4)]
+
+
+def test_a_day_is_sealed_once_it_is_over_and_nothing_below_it_is_dirty(worker: Store) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    write(worker, datetime.combine(day, time(23, 59, 59), UTC), [1])
+    later = datetime.now(UTC) + timedelta(seconds=70)
+    sealing.seal(worker, later)
+    midnight = datetime.combine(day + timedelta(days=1), time(), UTC)
+    assert sealing.seal_days(worker, midnight + timedelta(seconds=4)) == 0
+    write(worker, datetime.combine(day, time(8), UTC), [2])
+    assert sealing.seal_days(worker, midnight + timedelta(seconds=5)) == 0
+    sealing.seal(worker, later)
+    assert sealing.seal_days(worker, midnight + timedelta(seconds=5)) == 1
+
+
+def test_hours_and_days_that_were_sealed_before_there_were_integers_get_theirs(worker: Store, admin: Store) -> None:
+    closed, open_day = (datetime.now(UTC).date() - timedelta(days=n) for n in (5, 1))
+    for day in (closed, open_day):
+        write(worker, datetime.combine(day, time(10), UTC), [1, 2])
+        write(worker, datetime.combine(day, time(11), UTC), [2])
+    later = datetime.now(UTC) + timedelta(seconds=70)
+    sealing.seal(worker, later)
+    sealing.close_days(worker, later)
+    # as the release before left them
+    worker.execute("ALTER TABLE ent.marks DROP PARTITION %(day)s", {"day": closed})
+    for table in ("counts_hour", "counts_day"):
+        admin.execute(f"TRUNCATE TABLE ent.{table} SYNC")
+    sealing.seal_days(worker, later)
+    hours = "SELECT toDate(start), toHour(start), hits FROM ent.counts_hour FINAL WHERE kind = 'total' ORDER BY start"
+    assert worker.execute(hours) == [(closed, 10, 2), (closed, 11, 1), (open_day, 10, 2), (open_day, 11, 1)]
+    days = "SELECT day, hits, visits FROM bi.traffic_day WHERE kind = 'total' ORDER BY day"
+    assert worker.execute(days) == [(closed, 3, 2), (open_day, 3, 2)]
+
+
+def test_a_day_of_files_is_sealed_in_its_own_database_and_nothing_of_it_shows(admin: Store) -> None:
+    day = date(2019, 9, 2)
+    noon = int(datetime.combine(day, time(12), UTC).timestamp())
+    admin.execute(
+        f"INSERT INTO ent_staging.cells ({CELL_COLUMNS}) VALUES", [(noon, "75", "PAGE_ENT", [1, 2], [1, 1], [1])]
+    )
+    mark_touched(admin, [noon], STAGING)
+    sealing.seal_day(admin, day, STAGING)
+    for table in ("keys_minute", "keys_ten", "keys_hour", "counts_hour", "counts_day"):
+        assert admin.execute(f"SELECT sum(hits) FROM ent_staging.{table} FINAL WHERE kind = 'total'") == [(2,)]
+        assert admin.execute(f"SELECT count() FROM ent.{table}") == [(0,)]
+    assert admin.execute("SELECT count() FROM ent.marks") == [(0,)]
+    for table in ("cells", "marks", "minutes", "keys_minute", "keys_ten", "keys_hour", "counts_hour", "counts_day"):
+        admin.execute(f"TRUNCATE TABLE ent_staging.{table} SYNC")
