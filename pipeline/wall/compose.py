@@ -16,7 +16,7 @@ from pipeline.wall.series import MINUTE, TOTAL, Key, Series
 
 CURVE_MINUTES = 60
 ATTENTION_MAX = 5
-LISTED_MAX = {"plateforme": 7, "exploitant": 5}
+LISTED_MAX = {"plateforme": 6, "exploitant": 5}
 """Platforms, operators and projects are free texts: a wall shows the largest, the table has them all."""
 RATE_SECONDS = MINUTE
 _ATTENTION = {

@@ -20,7 +20,7 @@ from pipeline.wall.series import MINUTE, TOTAL, Key, Series
 
 BASE_FROM, BASE_TO = 35 * MINUTE, 5 * MINUTE
 """The half hour that stands for the usual, seconds before T."""
-SHORT_GAP = 3 * MINUTE
+SHORT_GAP = 2 * MINUTE
 """While there is no half hour yet, the base may come this near to T."""
 BASE_LEAST = 2 * MINUTE
 """A base of less than this judges nothing."""
@@ -28,7 +28,7 @@ LARGEST_SHARE = 0.25
 """Of the peers' weight that one platform may have: the largest one has 40 % of the country (ours)."""
 LOWEST_SLOPE = 0.5
 """Of the half hour before: a country that falls below it within minutes is broken, not calm (ours)."""
-JUDGED = 3 * MINUTE
+JUDGED = 2 * MINUTE
 """A ratio is that of the last minutes even in a long window: an outage has to show while it is young."""
 ENOUGH = 20.0
 """Expected hits under which a ratio says nothing."""

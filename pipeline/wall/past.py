@@ -65,10 +65,10 @@ class Past:
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
 
     async def close(self) -> None:
-        """Stop; a question that is on its way is waited for."""
+        """Stop; a question that is on its way is broken off."""
         for known in self._answers.values():
             known.answer.cancel()
-        await asyncio.to_thread(self._thread.shutdown, True, cancel_futures=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
         self._store.close()
 
     async def instant(self, at: datetime, window: int) -> Instant:

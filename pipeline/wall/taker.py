@@ -35,6 +35,7 @@ SEEN_MINUTES, SEEN_EVERY = 24 * 60, 300.0
 STORE_SECONDS = 15.0
 """A busy store may take its time for a whole hour; the page says after five seconds that its figures wait."""
 HEALTH_SECONDS = 1.0
+STOP_SECONDS = 2.0
 WATCHED_MAX = 150
 """Values watched at a time, beside the country."""
 
@@ -87,9 +88,10 @@ class Taker:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; a round that is on its way ends first."""
+        """Stop; a question that is on its way is broken off."""
         self._stopping.set()
-        self._thread.join(STORE_SECONDS + 1)
+        self._store.close()
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

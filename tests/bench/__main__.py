@@ -1,4 +1,4 @@
-"""`python -m tests.bench [worker|freshness|store|queries] …`: all of them without a name, one after another."""
+"""`python -m tests.bench [worker|freshness|store|queries|wall] …`: all of them without a name, one after another."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ BENCHES = {
     "freshness": "tests.bench.bench_freshness",
     "store": "tests.bench.bench_store",
     "queries": "tests.bench.bench_queries",
+    "wall": "tests.bench.bench_wall",
 }
 
 
