@@ -92,12 +92,13 @@ def measure(base: str, pid: int, viewers: int, pages: int, seconds: float) -> No
         for earlier, later in zip(viewer.updates, viewer.updates[1:], strict=False)
     )
     percentiles = statistics.quantiles(gaps, n=100)
-    print(
-        f"{viewers:>7} {pages:>5} {(asked(base) - queries) / took:>9.1f} "
-        f"{percentiles[49]:>8.2f} {percentiles[98]:>8.2f} {gaps[-1]:>8.2f} {sum(v.bytes for v in watching) / len(watching) / took / 1024:>9.1f} "
+    kilobytes = sum(viewer.bytes for viewer in watching) / len(watching) / took / 1024
+    cells = (
+        f"{viewers:>7} {pages:>5} {(asked(base) - queries) / took:>9.1f}",
+        f"{percentiles[49]:>8.2f} {percentiles[98]:>8.2f} {gaps[-1]:>9.2f} {kilobytes:>9.1f}",
         f"{100 * (cpu_seconds(pid) - cpu) / took:>6.0f} % {peak_mb(pid):>6.0f}",
-        flush=True,
     )
+    print(*cells, flush=True)
 
 
 def start_wall(stack: Stack, port: int) -> subprocess.Popen[bytes]:
