@@ -130,7 +130,7 @@ DRIVERS = {
     "chdb": {"deploy.embedded"},
     "faust": {"pipeline.transport", "pipeline.app", "pipeline.topology", "pipeline.commands.worker", "agents"},
     "mode": {"pipeline.transport", "pipeline.app", "pipeline.topology", "agents"},
-    "aiokafka": {"pipeline.transport"},
+    "aiokafka": {"pipeline.transport", "pipeline.broker"},
     "prometheus_client": {"pipeline.metrics", "pipeline.health"},
 }
 """Library → the rooms that may import it; everybody else goes through them."""

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import math
-import socket
+import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYetError
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
+from aiokafka import errors as aiokafka_errors
+from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 
+from pipeline.broker.reading import check_reachable, no_broker
 from pipeline.errors import UserError
 
 # Without a handler of its own, the client's warnings would stand on stderr beside the one sentence that a user needs.
-logging.getLogger("kafka").addHandler(logging.NullHandler())
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 MAX_RECORD_BYTES = 1_000_000
 """Longest value sent. Apache Kafka takes 1,048,588 bytes by default (message.max.bytes), framing included."""
-GROUP_RECORDS = 2_000
-GROUP_BYTES = 1 << 20
-GROUPS_IN_FLIGHT = 16
-"""At most 16 groups of 2,000 records (or of 1 MiB) wait for the broker: 16 MiB of values and 32,000 futures."""
+MOST_IN_FLIGHT_BYTES = 16 << 20
+"""At most so many bytes of values wait for the broker, and one batch more."""
 BATCH_BYTES = 256 << 10
-LINGER_MS = 20
+LINGER_SECONDS = 0.02
 CONNECT_SECONDS = 5.0
 DELIVERY_SECONDS = 60.0
 """How long a record is tried again while the broker is away, before the delivery counts as failed."""
@@ -51,11 +58,25 @@ class DeliveryError(UserError):
         self.index = index
 
 
-class Publisher:
-    """Sends values to one topic (lz4, idempotent); use it as a context manager, which flushes at its end.
+@dataclass
+class _Batch:
+    """Records of one partition that travel together."""
 
-    The record's timestamp is the time of sending. kafka-python encodes about 30,000 records of 350 bytes a second
-    on one core, whatever the settings; batches of 256 KiB keep the broker's and the worker's share small.
+    builder: Any
+    partition: int
+    records: int = 0
+    size: int = 0
+    delivery: Future[Any] | None = None
+
+
+class Publisher:
+    """Sends values to one topic (lz4); use it as a context manager, which flushes at its end.
+
+    A batch whose acknowledgement was lost is sent again, so that a record may be in the topic twice: the worker counts
+    an event once however often it comes. The embedded broker does not understand aiokafka's idempotence.
+
+    The record's timestamp is the time of sending. Batches are filled here, by aiokafka's compiled builder, and sent by
+    an event loop in a thread of its own: several times what a client takes that handles each record by itself.
 
     Raises:
         UserError: on entering, when no broker answers or the topic does not exist.
@@ -65,14 +86,17 @@ class Publisher:
         self._bootstrap = list(bootstrap)
         self._addresses = ", ".join(bootstrap)
         self._topic = topic
-        self._groups: deque[list[Any]] = deque()
-        self._group: list[Any] = []
-        self._group_bytes = 0
-        self._acknowledged = 0
         self._partitions: list[int] = []
-        self._partition = 0
         self._rotation = 0
+        self._open: dict[int | None, _Batch] = {}
+        """Batches being filled: by partition of keyed records, and None for those without a key."""
+        self._flying: deque[_Batch] = deque()
+        """Batches handed over, in that order, that are not known to be in the topic."""
+        self._flying_bytes = 0
+        self._acknowledged = 0
         self._patience_ends = math.inf
+        self._partitioner = DefaultPartitioner()
+        self._lock = threading.Lock()  # over what the lingering of a batch and its filling both touch
 
     @property
     def acknowledged(self) -> int:
@@ -80,34 +104,16 @@ class Publisher:
         return self._acknowledged
 
     def __enter__(self) -> Publisher:
-        # Asked first, because kafka-python 3.0.12 goes on trying in a thread after it has given up.
-        if not any(map(_answers, self._bootstrap)):
-            raise self._unreachable()
+        check_reachable(self._bootstrap)
+        self._partitions = self._existing_partitions()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="publisher", daemon=True)
+        self._thread.start()
         try:
-            self._producer = KafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                compression_type="lz4",
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=LINGER_MS,
-                batch_size=BATCH_BYTES,
-                max_request_size=4 * MAX_RECORD_BYTES,
-                request_timeout_ms=10_000,
-                delivery_timeout_ms=DELIVERY_SECONDS * 1000,
-                max_block_ms=CONNECT_SECONDS * 1000,
-                bootstrap_timeout_ms=CONNECT_SECONDS * 1000,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-            )
-        except kafka_errors.KafkaError:
-            raise self._unreachable() from None
-        try:
-            self._partitions = sorted(self._producer.partitions_for(self._topic) or ())
-        except kafka_errors.KafkaError:
-            self._partitions = []
-        if not self._partitions:
+            self._call(self._start()).result(2 * CONNECT_SECONDS)
+        except (aiokafka_errors.KafkaError, NotYetError):
             self._close()
-            raise UserError(f"Kafka at {self._addresses} has no topic {self._topic}: run `instant-t migrate` first.")
+            raise no_broker(self._addresses) from None
         return self
 
     def __exit__(
@@ -122,7 +128,8 @@ class Publisher:
     def send(self, value: bytes, key: bytes | None = None) -> None:
         """Send one record; returns before it is acknowledged, and waits when 16 MiB of values are in flight.
 
-        Records without a key go to one partition for a group at a time, so that batches are full.
+        Records with the same key go to the same partition, in order. Those without one go to one partition for a
+        batch at a time, so that batches are full.
 
         Raises:
             OversizedRecordError: nothing was sent, and the publisher can be used on.
@@ -130,17 +137,18 @@ class Publisher:
         """
         if len(value) > MAX_RECORD_BYTES:
             raise OversizedRecordError(len(value))
-        partition = self._partition if key is None else None
-        try:
-            self._group.append(self._producer.send(self._topic, value, key, partition=partition))
-        except kafka_errors.KafkaError as error:
-            sent = self._acknowledged + sum(map(len, self._groups)) + len(self._group)
-            raise DeliveryError(sent, self._topic, self._addresses, error) from None
-        self._group_bytes += len(value)
-        if len(self._group) >= GROUP_RECORDS or self._group_bytes >= GROUP_BYTES:
-            self._close_group()
-            while len(self._groups) > GROUPS_IN_FLIGHT:
-                self._await_oldest_group()
+        slot = None if key is None else self._partitioner(key, self._partitions, self._partitions)
+        with self._lock:
+            batch = self._open.get(slot) or self._begin(slot)
+            added = batch.builder.append(timestamp=time.time_ns() // 1_000_000, key=key, value=value)
+            if added is None:  # it is full
+                self._hand_over(slot, batch)
+                batch = self._begin(slot)
+                batch.builder.append(timestamp=time.time_ns() // 1_000_000, key=key, value=value)
+            batch.records += 1
+            batch.size += len(value)
+        while self._flying_bytes > MOST_IN_FLIGHT_BYTES:
+            self._await_oldest()
 
     def flush(self) -> None:
         """Wait until every record sent so far is acknowledged.
@@ -148,59 +156,146 @@ class Publisher:
         Raises:
             DeliveryError: names the first record that is not in the topic.
         """
-        self._close_group()
-        while self._groups:
-            self._await_oldest_group()
+        with self._lock:
+            for slot, batch in list(self._open.items()):
+                self._hand_over(slot, batch)
+        while self._flying:
+            self._await_oldest()
 
     def hurry(self) -> None:
         """From now on wait 3 seconds in all, at most, for the broker; safe to call from a signal handler."""
         self._patience_ends = time.monotonic() + HURRY_SECONDS
 
-    def _unreachable(self) -> UserError:
-        return UserError(
-            f"No Kafka broker answers at {self._addresses}: start one with `instant-t up`, "
-            "or set INSTANT_T_KAFKA to host:port."
+    def _existing_partitions(self) -> list[int]:
+        """Asked through kafka-python: aiokafka would have the broker make a topic that is not there."""
+        try:
+            client = KafkaProducer(
+                bootstrap_servers=self._bootstrap,
+                request_timeout_ms=10_000,
+                delivery_timeout_ms=20_000,
+                max_block_ms=CONNECT_SECONDS * 1000,
+                bootstrap_timeout_ms=CONNECT_SECONDS * 1000,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        except kafka_errors.KafkaError:
+            raise no_broker(self._addresses) from None
+        try:
+            partitions = sorted(client.partitions_for(self._topic) or ())
+        except kafka_errors.KafkaError:
+            partitions = []
+        finally:
+            client.close(timeout=1)
+        if not partitions:
+            raise UserError(f"Kafka at {self._addresses} has no topic {self._topic}: run `instant-t migrate` first.")
+        return partitions
+
+    async def _start(self) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            compression_type="lz4",
+            acks="all",
+            max_batch_size=BATCH_BYTES,
+            max_request_size=4 * MAX_RECORD_BYTES,
+            request_timeout_ms=round(DELIVERY_SECONDS * 1000),
         )
+        self._queues: dict[int, asyncio.Queue[_Batch]] = {partition: asyncio.Queue() for partition in self._partitions}
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._producer.start()
+        except TimeoutError:
+            raise aiokafka_errors.KafkaConnectionError from None
+        # One sender for each partition: the batches of a partition keep their order.
+        self._senders = [asyncio.create_task(self._send_all(partition)) for partition in self._partitions]
+
+    async def _send_all(self, partition: int) -> None:
+        while True:
+            batch = await self._queues[partition].get()
+            assert batch.delivery is not None
+            while True:
+                try:
+                    sent = await self._producer.send_batch(batch.builder, self._topic, partition=partition)
+                except aiokafka_errors.KafkaTimeoutError:
+                    continue  # the batch before it is still being tried: patience is the caller's
+                except aiokafka_errors.KafkaError as error:
+                    batch.delivery.set_exception(error)
+                    break
+                sent.add_done_callback(lambda done, into=batch.delivery: _pass_on(done, into))
+                break
+
+    def _begin(self, slot: int | None) -> _Batch:
+        """A new batch, which is handed over after a while even if nothing fills it."""
+        if slot is None:
+            self._rotation += 1
+        partition = self._partitions[self._rotation % len(self._partitions)] if slot is None else slot
+        batch = self._open[slot] = _Batch(self._producer.create_batch(), partition)
+        self._loop.call_soon_threadsafe(self._loop.call_later, LINGER_SECONDS, self._linger, slot, batch)
+        return batch
+
+    def _linger(self, slot: int | None, batch: _Batch) -> None:
+        with self._lock:
+            if self._open.get(slot) is batch:
+                self._hand_over(slot, batch)
+
+    def _hand_over(self, slot: int | None, batch: _Batch) -> None:
+        del self._open[slot]
+        batch.builder.close()
+        batch.delivery = Future()
+        self._flying.append(batch)
+        self._flying_bytes += batch.size
+        self._loop.call_soon_threadsafe(self._queues[batch.partition].put_nowait, batch)
+
+    def _await_oldest(self) -> None:
+        """Wait for the outcome of the batch that is flying for the longest, in short steps: `hurry` is heeded."""
+        batch = self._flying[0]
+        assert batch.delivery is not None
+        ends = time.monotonic() + DELIVERY_SECONDS
+        while True:
+            try:
+                batch.delivery.result(0.2)
+            except NotYetError as error:
+                if time.monotonic() > min(ends, self._patience_ends):
+                    raise DeliveryError(self._acknowledged, self._topic, self._addresses, error) from None
+            except aiokafka_errors.KafkaError as error:
+                raise DeliveryError(self._acknowledged, self._topic, self._addresses, error) from None
+            else:
+                break
+        with self._lock:
+            self._flying.popleft()
+            self._flying_bytes -= batch.size
+        self._acknowledged += batch.records
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _close(self) -> None:
-        try:
-            self._producer.close(timeout=1)
-        except kafka_errors.KafkaError:
-            # What could not be sent is reported by `flush`, or given up with the error that ends the context. But
-            # kafka-python 3.0.12 then leaves its thread behind, which would go on trying.
-            self._producer._sender.force_close()
-            self._producer._sender.join(1)
+        """End the producer and its thread; what is not acknowledged is given up (`flush` has reported it)."""
+        with contextlib.suppress(NotYetError):
+            self._call(self._stop()).result(2 * CONNECT_SECONDS)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CONNECT_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
 
-    def _close_group(self) -> None:
-        if self._group:
-            self._groups.append(self._group)
-        self._group = []
-        self._group_bytes = 0
-        self._rotation += 1
-        self._partition = self._partitions[self._rotation % len(self._partitions)]
-
-    def _await_oldest_group(self) -> None:
-        for future in self._groups.popleft():
-            self._await(future)
-            if future.failed():
-                raise DeliveryError(self._acknowledged, self._topic, self._addresses, future.exception)
-            self._acknowledged += 1
-
-    def _await(self, future: Any) -> None:
-        """Wait for the outcome of one record, in short steps, so that `hurry` is heeded."""
-        ends = time.monotonic() + DELIVERY_SECONDS + HURRY_SECONDS
-        while not future.is_done:
-            try:
-                future.get(timeout=0.2)
-            except kafka_errors.KafkaError as error:
-                if not future.is_done and time.monotonic() > min(ends, self._patience_ends):
-                    raise DeliveryError(self._acknowledged, self._topic, self._addresses, error) from None
+    async def _stop(self) -> None:
+        senders = getattr(self, "_senders", [])
+        for sender in senders:
+            sender.cancel()
+        await asyncio.gather(*senders, return_exceptions=True)
+        if not self._flying:
+            await self._producer.stop()
+            return
+        # Its own end would wait for what is in flight, for ever when the broker is gone.
+        self._producer._closed = True
+        await asyncio.gather(self._producer._sender.close(), return_exceptions=True)
+        await self._producer.client.close()
 
 
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
-            return True
-    except OSError:
-        return False
+def _pass_on(done: asyncio.Future[Any], into: Future[Any]) -> None:
+    """The outcome of a batch, from the event loop to whoever waits in another thread."""
+    if done.cancelled():
+        into.cancel()
+    elif (error := done.exception()) is not None:
+        into.set_exception(error)
+    else:
+        into.set_result(None)

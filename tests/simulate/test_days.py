@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from pipeline.simulate import day, school_days
+from pipeline.simulate import day, places, school_days
 from pipeline.simulate.dice import Floats
 from pipeline.simulate.scenario import scenario
 from pipeline.simulate.traffic import Traffic
@@ -90,7 +90,7 @@ def test_a_zone_on_holiday_is_quiet_while_the_others_have_lessons() -> None:
 def busy(clock: str, moment: datetime) -> float:
     """Activity of the schools of a clock, all profils."""
     at: Floats = np.array([day.seconds(moment)])
-    groups = [g for g, group in enumerate(day.GROUPS) if day.places.CLOCKS[group.clock].zone == clock]
+    groups = [g for g, group in enumerate(day.GROUPS) if places.CLOCKS[group.clock].zone == clock]
     return float(day.activity(at)[0, groups].sum(axis=1).mean())
 
 
