@@ -26,7 +26,7 @@ from tests.history.conftest import Server
 from tests.history.traffic import day_figures, day_of_events, read_figures, write_lines
 
 DAY = date(2019, 9, 2)
-TRAFFIC_DAY = "SELECT day, kind, key, hits, visits, visitors FROM ent.counts_day FINAL"
+TRAFFIC_DAY = "SELECT day, kind, key, hits, visits, visitors FROM bi.traffic_day"
 
 EVENTS = day_of_events(DAY, 150)
 

@@ -32,8 +32,8 @@ OLD, NEXT = date(2019, 9, 2), date(2019, 9, 3)
 TODAY = datetime.now(UTC).date()
 YOUNG = TODAY - timedelta(days=10)
 
-TRAFFIC_DAY = "SELECT day, kind, key, hits, visits, visitors FROM ent.counts_day FINAL"
-TRAFFIC_HOUR = "SELECT start, kind, key, hits, visits, visitors FROM ent.counts_hour FINAL"
+TRAFFIC_DAY = "SELECT day, kind, key, hits, visits, visitors FROM bi.traffic_day"
+TRAFFIC_HOUR = "SELECT hour, kind, key, hits, visits, visitors FROM bi.traffic_hour"
 SCHOOL_HOUR = "SELECT hour, toString(uai), service, profil, hits, visits, visitors FROM bi.school_hour"
 
 
