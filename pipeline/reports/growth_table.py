@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.reports.compare import Growth, Report, Row, State
+from pipeline.reports.compare import Growth, Report, Row, Schools, State
 from pipeline.reports.day_classes import ZONES, class_text
 from pipeline.reports.french import days_text, number, percent, plural, signed, span_text
 from pipeline.reports.labels import KINDS, MEASURES, zone
@@ -16,6 +16,8 @@ CSV_COLUMNS = (
     "error_points", "comparable_period", "comparable_reference", "comparable_growth_percent",
     "comparable_error_points", "schools_both", "schools_entered", "schools_left", "like_for_like_growth_percent",
 )  # fmt: skip
+FEW_VISITS = 20
+"""Mean visits of a school in a period, under which small schools are missed by chance (ours)."""
 STATES = {
     State.MEASURED: "measured",
     State.ZERO: "zero",
@@ -101,6 +103,11 @@ def notes(report: Report) -> list[str]:
             f"Attention, le périmètre a changé : {plural(schools.both, 'établissement')} aux deux périodes, "
             f"{plural(schools.entered, 'entré')}, {plural(schools.left, 'sorti')}{constant}."
         )
+        if _seen_by_chance(report, schools):
+            found.append(
+                "Peu de visites par établissement : il en entre et il en sort par le seul hasard, "
+                "et l'évolution à périmètre constant n'est qu'indicative."
+            )
     for side, name in (("period", "période"), ("reference", "référence")):
         if missing := report.missing(side):
             many = "s" if len(missing) > 1 else ""
@@ -150,6 +157,16 @@ def notes(report: Report) -> list[str]:
         + " réellement comptées), en points."
     )
     return found
+
+
+def _seen_by_chance(report: Report, schools: Schools) -> bool:
+    """Whether a school of average size may well have sent nothing: sampled traffic, a short period."""
+    counts = ((schools.entered, "period"), (schools.left, "reference"))
+    return any(
+        total is not None and total / report.scale < FEW_VISITS * (schools.both + moved)
+        for moved, side in counts
+        for total in (total_of(report, side),)
+    )
 
 
 def as_text(report: Report, now: datetime) -> str:

@@ -62,6 +62,8 @@ class TestTable:
             "\n"
             "! Attention, le périmètre a changé : 1 200 établissements aux deux périodes, 31 entrés, 1 sorti ; "
             "à périmètre constant : +14,2 %.\n"
+            "· Peu de visites par établissement : il en entre et il en sort par le seul hasard, "
+            "et l'évolution à périmètre constant n'est qu'indicative.\n"
             "! Non mesuré (période, 1 jour sans aucune mesure) : 8 septembre 2020.\n"
             "· Valeurs : moyennes par jour mesuré.\n"
             "· Une visite compte dans chaque service qu'elle touche : les lignes ne s'additionnent pas.\n"
@@ -89,6 +91,13 @@ class TestTable:
         rows = {"Mayotte": visits("2020-09-01", 34), "Lyon": visits("2020-09-01", 34)}
         notes = growth_table.notes(growth(scope("2020-09-01", "2019-09-02"), total, "academie", rows))
         assert "Calendrier scolaire inconnu ici, donc pas mesuré ou pas ouvert : Mayotte." in notes
+
+    def test_with_many_visits_a_school_nothing_is_put_down_to_chance(self) -> None:
+        total = visits("2020-09-01", 20_000) | visits("2019-09-02", 20_000)
+        for schools, few in ((Schools(900, 100, 0, False), False), (Schools(900, 101, 0, False), True)):
+            perimeter = {"total": Perimeter({"": schools}, {"": total}, frozenset(total), national=True)}
+            report = growth(scope("2020-09-01", "2019-09-02"), total, perimeter=perimeter)
+            assert any(note.startswith("Peu de visites") for note in growth_table.notes(report)) is few
 
     def test_summed_hours_are_labelled(self) -> None:
         total = visits("2020-09-01", 202) | visits("2019-09-02", 100)

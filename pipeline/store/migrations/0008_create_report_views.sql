@@ -66,16 +66,11 @@ FROM
         ) AS key,
         if({kind:String} IN ('departement', 'academie', 'region', 'projet', 'exploitant', 'plateforme'), key, '')
             AS schools_of,
-        day,
-        uai,
-        -- of rows that are not merged yet the one with the most hits holds the most events
-        argMax(s.visits, s.hits) AS visits,
-        max(s.hits) AS hits
-    FROM ent.school_days AS s
+        day, uai, hits, visits
+    FROM ent.school_days AS s FINAL
     WHERE s.kind = if({kind:String} IN ('departement', 'academie', 'region'), 'total', {kind:String})
         AND (day BETWEEN {period_first:Date} AND {period_last:Date}
             OR day BETWEEN {reference_first:Date} AND {reference_last:Date})
-    GROUP BY key, day, uai
 )
 WHERE (schools_of, uai) IN
 (
