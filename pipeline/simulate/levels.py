@@ -17,7 +17,9 @@ from pipeline.simulate.taste import PROFIL_CODES, SERVICE_KINDS, Taste, touching
 TOTAL = ("total", "")
 PLACE_KINDS = schools.KEYS
 KINDS = ("total", *PLACE_KINDS, "profil", *SERVICE_KINDS)
-_ROUNDS = 2_000
+_ROUNDS = 600
+_STUCK_AFTER = 30
+"""Rounds in which the fit must have halved what is wrong."""
 _CLOSE_ENOUGH = 1e-7
 
 
@@ -80,7 +82,8 @@ class Phase:
             if kind in PLACE_KINDS:
                 mask = of.having(kind, key)
                 masks.append((mask, factor * float(of.weights[mask] @ by_school[mask].sum(axis=1))))
-        for _ in range(_ROUNDS):
+        history: list[float] = []
+        while len(history) < _ROUNDS and (len(history) < _STUCK_AFTER or history[-1] < history[-_STUCK_AFTER] / 2):
             off = 0.0
             if TOTAL in factors:
                 ratio = factors[TOTAL] * ordinary.sum() / float((weights @ by_school) @ profils)
@@ -99,6 +102,7 @@ class Phase:
                 off = max(off, abs(ratio - 1))
             if off < _CLOSE_ENOUGH:
                 return weights
+            history.append(off)
         names = ", ".join(f"{kind} {key} ×{factor:g}".replace("  ", " ") for (kind, key), factor in factors.items())
         raise UserError(f"These growths cannot hold at once: {names}.")
 

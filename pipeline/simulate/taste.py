@@ -21,6 +21,7 @@ SERVICE_KINDS = ("service", "famille", "domaine")
 
 _MOST_TOUCHED = 0.97
 _ROUNDS = 400
+_MOST = 1e9
 _CLOSE_ENOUGH = 1e-3
 """Of the visits that touch the services, those that may be wrong: a small profil may be beyond what can be fitted."""
 _SHARES = np.array(list(calibration.PROFILS.values()))
@@ -81,6 +82,8 @@ class Taste:
                 off = max(off, float(_SHARES @ np.abs(goal - now)) / float(_SHARES @ goal))
             if off < _CLOSE_ENOUGH:
                 return _chain(hours, multipliers)
+            if multipliers.max() > _MOST:
+                break
         raise UserError("These growths of services cannot hold at once, or not with so few visits in all.")
 
 
