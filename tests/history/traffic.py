@@ -36,7 +36,7 @@ def day_of_events(day: date, how_many: int, seed: int = 0) -> list[dict[str, Any
         busy = r.choice((7, 8, 8, 8)) * 3600 + r.choice((0, 9, 10, 59)) * 60 + r.randrange(60_000) / 1000
         second = {0: 0.0, 1: 86_399.999}.get(n, busy)
         departement = r.choice(tuple(SCHOOLS))
-        visitor = r.randrange(how_many // 3)
+        visitor = r.randrange(how_many // 3 + 1)
         events.append(
             {
                 "event_id": f"e-{day}-{seed}-{n}",
