@@ -91,12 +91,12 @@ def _cards(report: Report) -> list[tuple[str, str, str]]:
     return cards
 
 
-def _bars(report: Report) -> list[tuple[str, str, float]]:
+def _bars(report: Report) -> list[tuple[str, str, float, float | None]]:
     found = []
     for row in report.rows[:MOST_BARS]:
         growth = row.comparable or row.raw
         if growth is not None and growth.percent is not None:
-            found.append((row.label, percent(growth.percent), growth.percent))
+            found.append((row.label, percent(growth.percent), growth.percent, growth.error))
     return sorted(found, key=lambda bar: -bar[2])
 
 

@@ -25,6 +25,8 @@ class Bar:
     left: float
     width: float
     grows: bool
+    error: tuple[float, float] | None
+    """Where the whisker begins, and how long it is."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +38,23 @@ class Bars:
     """Where the axis stands, in percent of the track."""
 
 
-def growth_bars(values: Sequence[tuple[str, str, float]]) -> Bars:
-    """Bars left and right of a common zero.
+def growth_bars(values: Sequence[tuple[str, str, float, float | None]]) -> Bars:
+    """Bars left and right of a common zero, with whiskers.
 
     Args:
-        values: (label, text of the figure, figure), in the order of the plot.
+        values: (label, text of the figure, figure, its error either way), in the order of the plot.
     """
-    low = min([0.0, *(value for _, _, value in values)])
-    high = max([0.0, *(value for _, _, value in values)])
-    span = (high - low) or 1.0
-    zero = -low / span * 100
+    low = min([0.0, *(value - (error or 0) for _, _, value, error in values)])
+    high = max([0.0, *(value + (error or 0) for _, _, value, error in values)])
+    unit = 100 / ((high - low) or 1.0)
     bars = []
-    for label, text, value in values:
-        width = abs(value) / span * 100
-        bars.append(Bar(label, text, round(zero if value >= 0 else zero - width, 2), round(width, 2), value >= 0))
-    return Bars(tuple(bars), round(zero, 2))
+    for label, text, value, error in values:
+        left, right = sorted((0.0, value))
+        whisker = None if error is None else (round((value - error - low) * unit, 2), round(2 * error * unit, 2))
+        bars.append(
+            Bar(label, text, round((left - low) * unit, 2), round((right - left) * unit, 2), value >= 0, whisker)
+        )
+    return Bars(tuple(bars), round(-low * unit, 2))
 
 
 @dataclass(frozen=True)

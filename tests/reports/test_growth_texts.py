@@ -240,13 +240,18 @@ class TestPage:
 
 class TestPlots:
     def test_bars_grow_to_both_sides_of_a_common_zero(self) -> None:
-        bars = growth_bars([("a", "+150 %", 150.0), ("b", "0 %", 0.0), ("c", "-50 %", -50.0)])
+        bars = growth_bars([("a", "+150 %", 150.0, None), ("b", "0 %", 0.0, None), ("c", "-50 %", -50.0, None)])
         assert bars.zero == 25.0
         assert bars.bars == (
-            Bar("a", "+150 %", 25.0, 75.0, True),
-            Bar("b", "0 %", 25.0, 0.0, True),
-            Bar("c", "-50 %", 0.0, 25.0, False),
+            Bar("a", "+150 %", 25.0, 75.0, True, None),
+            Bar("b", "0 %", 25.0, 0.0, True, None),
+            Bar("c", "-50 %", 0.0, 25.0, False, None),
         )
+
+    def test_whiskers_stay_on_the_track(self) -> None:
+        bars = growth_bars([("a", "+60 %", 60.0, 20.0), ("b", "-10 %", -10.0, 10.0)])
+        assert bars.zero == 20.0
+        assert [bar.error for bar in bars.bars] == [(60.0, 40.0), (0.0, 20.0)]
 
     @pytest.mark.parametrize(
         ("most", "steps"),
