@@ -16,6 +16,10 @@ from pipeline.wall.series import MINUTE, TOTAL, Key, Series
 
 CURVE_MINUTES = 60
 ATTENTION_MAX = 5
+GROUPED_FROM = 3
+"""More académies than that are one line."""
+OWN_LOW, OWN_HIGH = 0.7, 1.4
+"""Against the whole: where a service or a profile has a trouble of its own."""
 LISTED_MAX = {"plateforme": 6, "exploitant": 5}
 """Platforms, operators and projects are free texts: a wall shows the largest, the table has them all."""
 RATE_SECONDS = MINUTE
@@ -50,8 +54,10 @@ class Row:
     state: State
     words: str
     """The state in words."""
+    level: float | None
+    """Seen by expected; None where nothing was expected."""
     ratio: str
-    """`96 %` of what was expected, or ''."""
+    """The same as `96 %`, or ''."""
     rate: str
     """Pages a second over the last minute."""
     counts: Counts
@@ -76,7 +82,12 @@ class Attention:
     """One thing to look at."""
 
     kind: str
-    row: Row
+    label: str
+    phrase: str
+    href: str
+    state: State
+    key: str
+    """Tells it from the others, for the page's script."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,6 @@ class Page:
     rows: dict[str, list[Row]]
     """Kind → rows, in reading order."""
     attention: list[Attention]
-    states: list[tuple[State, str]]
     judged: int
     """Values that could be judged at all."""
 
@@ -115,16 +125,44 @@ class Page:
 def compose(address: Address, facts: Facts) -> Page:
     """The page of an address."""
     rows = {kind: _rows(address, facts, kind) for kind in KIND_NAMES}
-    attention = [
-        Attention(KIND_NAMES[kind], row)
-        for kind in ("plateforme", "exploitant", "academie", "famille", "profil")
-        for row in rows[kind]
-        if row.state in _ATTENTION and not (row.kind == address.kind and row.key != address.key)
-    ]
-    attention.sort(key=lambda item: _ATTENTION[item.row.state])  # stable: what is shared stands before what is local
     judged = sum(row.ratio != "" for kind in ("plateforme", "academie", "famille") for row in rows[kind])
-    states = [(state, words.partition(" :")[0]) for state, words in WORDS.items()]
-    return Page(_headline(address, facts), rows, attention[:ATTENTION_MAX], states, judged)
+    headline = _headline(address, facts)
+    return Page(headline, rows, _attention(address, headline, rows), judged)
+
+
+def _attention(address: Address, headline: Headline, rows: dict[str, list[Row]]) -> list[Attention]:
+    """What an operator should see first: what is shared by many (a platform, an operator) before what is local.
+
+    Services and profiles fall with their platforms: they are named only where they do worse than the whole.
+    """
+    whole = headline.judgement.ratio or 1.0
+    found: list[Attention] = []
+    for kind in ("plateforme", "exploitant", "academie", "famille", "service", "profil"):
+        news = [
+            row
+            for row in rows[kind]
+            if row.state in _ATTENTION and not (row.kind == address.kind and row.key != address.key)
+        ]
+        if kind in ("famille", "service", "profil"):
+            news = [row for row in news if not OWN_LOW * whole < (row.level or 0.0) < OWN_HIGH * max(whole, 1.0)]
+        news.sort(key=lambda row: (_ATTENTION[row.state], -row.share))
+        low = [row for row in news if (row.level or 0.0) < 1]
+        if kind == "academie" and len(low) > GROUPED_FROM:
+            names = ", ".join(row.label for row in low)
+            found.append(Attention(f"{len(low)} académies", names, "", low[0].href, low[0].state, "academies"))
+            news = [row for row in news if row not in low]
+        found.extend(
+            Attention(
+                KIND_NAMES[kind],
+                row.label,
+                row.ratio if row.ratio and row.state is not State.SILENT else "silence",
+                row.href,
+                row.state,
+                f"{kind}:{row.key}",
+            )
+            for row in news
+        )
+    return found[:ATTENTION_MAX]
 
 
 def _headline(address: Address, facts: Facts) -> Headline:
@@ -168,7 +206,7 @@ def _rows(address: Address, facts: Facts, kind: str) -> list[Row]:
         counts = {key: Counts(round(facts.series.over((kind, key), at - window, at))) for key in keys}
     else:
         counts = dict(facts.counts.get(kind, {}))
-    for key in _expected_keys(kind, facts) | (set() if is_crossed else set(facts.series.keys(kind))):
+    for key in _expected_keys(kind, facts, is_crossed):
         counts.setdefault(key, Counts(0) if is_crossed else Counts(0, 0, 0))
     # By the minutes, which are there before the views are: an order that holds from the first paint on.
     series = facts.series if is_crossed else facts.national
@@ -182,12 +220,13 @@ def _rows(address: Address, facts: Facts, kind: str) -> list[Row]:
     return sorted(rows, key=lambda row: (-row.share, row.label))
 
 
-def _expected_keys(kind: str, facts: Facts) -> set[str]:
+def _expected_keys(kind: str, facts: Facts, is_crossed: bool) -> set[str]:
+    """What has a place on the page also without traffic."""
     if kind == "academie":
         return set(places())
     if kind == "famille":
         return set(FAMILLES)
-    return set(facts.seen.get(kind, ()))
+    return set() if is_crossed else set(facts.seen.get(kind, ())) | set(facts.national.keys(kind))
 
 
 def _row(address: Address, facts: Facts, kind: str, key: str, counts: Counts, share: float) -> Row:
@@ -208,6 +247,7 @@ def _row(address: Address, facts: Facts, kind: str, key: str, counts: Counts, sh
         href=replace(address, kind="total", key="").link() if chosen else address.link(kind=kind, key=key),
         state=judgement.state,
         words=WORDS[judgement.state],
+        level=judgement.ratio,
         ratio="" if judgement.ratio is None else french.percent(judgement.ratio),
         rate=_or_dash(facts, french.per_second(rate)),
         counts=counts,
@@ -233,15 +273,17 @@ def _judge(facts: Facts, kind: str, key: str, crossed: bool) -> Judgement:
     place = places().get(key) if kind == "academie" else None
     series = facts.series if crossed else facts.national
     moment = datetime.fromtimestamp(facts.read_until, UTC)
+    # A crossing that never was is not measured, however often its parts were seen.
+    measured = (kind, key) in series.hits or (not crossed and key in facts.seen.get(kind, ()))
     return judge(
         series,
         _reference(facts, crossed),
         (kind, key),
         facts.read_until,
         facts.window * MINUTE,
-        # A crossing that never was is not measured, however often its parts were seen.
-        measured=(kind, key) in series.hits or (not crossed and key in facts.seen.get(kind, ())),
-        is_open=is_open(place, moment, facts.closed_zones),
+        measured=measured,
+        # Only a territory opens later than others.
+        is_open=is_open(place, moment, facts.closed_zones) or (place is None and not measured),
     )
 
 

@@ -25,7 +25,7 @@ async def live_facts(address: Address, live: Live, past: Past) -> Facts:
     Raises:
         StoreUnavailable, StoreRefused: the calendar or the day of comparison could not be read.
     """
-    until = live.taken_at
+    until = live.known_until
     at = datetime.fromtimestamp(until, UTC)
     focus = (address.kind, address.key)
     national = live.series.get(COUNTRY, Series())

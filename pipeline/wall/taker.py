@@ -28,6 +28,8 @@ EDGE = 3 * MINUTE
 """What is read again every second."""
 WHOLE_EVERY = 60.0
 """Seconds after which the whole hour is read again: a late event may have come for any of its minutes."""
+LATE_MAX = 1800.0
+"""Seconds by which ratios may lag behind the clock."""
 KEPT = 80 * MINUTE
 STEP = 10
 """Seconds: the views floor T to it, so that we ask for the end of the ten seconds that pass."""
@@ -50,6 +52,8 @@ class Live:
 
     taken_at: float = 0.0
     """Epoch seconds up to which the figures go; 0 before the first were read."""
+    known_until: float = 0.0
+    """Epoch seconds up to which events have been counted: earlier than `taken_at` while some wait."""
     trouble: str = ""
     """Why ClickHouse does not answer; '' while it does."""
     freshness: Freshness = field(default_factory=Freshness)
@@ -60,6 +64,13 @@ class Live:
     """(window in minutes, kind) → value → counts."""
     seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Kind → values that had traffic within a day."""
+
+
+def known_until(freshness: Freshness, worker: bool | None, now: float) -> float:
+    """Epoch seconds up to which the counts are whole; what waits to be counted must not look like a fall."""
+    if not freshness.newest_arrival or (not freshness.lag and worker is not False):
+        return now
+    return min(now, max(freshness.newest_arrival, now - LATE_MAX))
 
 
 class Taker:
@@ -124,22 +135,24 @@ class Taker:
         windows = sorted({window for _, window in wanted} | {DEFAULT_WINDOW})
         foci = {COUNTRY, *sorted({focus for focus, _ in wanted})[:WATCHED_MAX]}
         freshness = self._ask(lambda: read_freshness(self._store))
+        until = known_until(freshness, self.latest.worker, now)
         series = {focus: self.latest.series.get(focus, Series()) for focus in foci}
         self._whole_at = {focus: at for focus, at in self._whole_at.items() if focus in foci}
         new = {focus: known for focus, known in series.items() if focus not in self._whole_at}
         old = {focus: known for focus, known in series.items() if focus in self._whole_at}
-        series = self._take_series(old, now, EDGE) | self._take_series(new, now, KEPT)
+        series = self._take_series(old, until, EDGE) | self._take_series(new, until, KEPT)
         self._whole_at |= dict.fromkeys(new, now)
         counts = {key: rows for key, rows in self.latest.counts.items() if key[0] in windows}
         for window in windows:
             counts[window, "total"] = self._ask(lambda: count_window(self._store, "total", till, window))  # noqa: B023
-        self.latest = replace(self.latest, taken_at=now, trouble="", freshness=freshness, series=series, counts=counts)
+        self.latest = replace(
+            self.latest, taken_at=now, known_until=until, trouble="", freshness=freshness, series=series, counts=counts
+        )
         self._take_views(windows, till, now)
         self._take_seen(now)
         due = {focus: known for focus, known in series.items() if now - self._whole_at[focus] > WHOLE_EVERY}
         if due:
-            now = self._clock()
-            self.latest = replace(self.latest, series={**series, **self._take_series(due, now, KEPT)})
+            self.latest = replace(self.latest, series={**series, **self._take_series(due, until, KEPT)})
             self._whole_at |= dict.fromkeys(due, now)
 
     def _take_views(self, windows: list[int], till: int, now: float) -> None:
