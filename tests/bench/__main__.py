@@ -6,6 +6,7 @@ import importlib
 import sys
 
 BENCHES = {
+    "simulate": "tests.bench.bench_simulate",
     "worker": "tests.bench.bench_worker",
     "freshness": "tests.bench.bench_freshness",
     "store": "tests.bench.bench_store",
