@@ -22,6 +22,9 @@ SKETCHES_OF_SCHOOLS = ("school_visitors",)
 INTEGERS = ("counts_hour", "counts_day", "school_hours", "school_days", "history")
 """The row of `ent.history` goes last: while it is there, the day counts as loaded."""
 
+NEVER = date(2149, 6, 6)
+"""The last day that a ClickHouse Date can hold."""
+
 
 @dataclass(frozen=True)
 class ExpiryReport:
@@ -47,14 +50,14 @@ def drop_expired(store: Store, now: datetime, retention_days: int, history_days:
     """
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=retention_days)
-    minutes = _drop(store, BY_THE_MINUTE, first, loaded_from=date.max)
+    minutes = _drop(store, BY_THE_MINUTE, first, loaded_from=NEVER)
     sketches = _drop(store, SKETCHES_OF_SCHOOLS, first, loaded_from=first)
     first = today - timedelta(days=history_days)
     return ExpiryReport(tuple(sorted(minutes | sketches)), tuple(sorted(_drop(store, INTEGERS, first, first))))
 
 
 def _drop(store: Store, tables: tuple[str, ...], first: date, loaded_from: date) -> set[date]:
-    params = {"tables": tables, "first": str(first), "loaded_from": str(loaded_from)}
+    params = {"tables": list(tables), "first": str(first), "loaded_from": str(loaded_from)}
     expired = store.execute(query("list_expired"), params)
     for table, day in expired:
         store.execute(query("drop_table_day").format(database=LIVE, table=table), {"day": day})

@@ -15,6 +15,8 @@ from pipeline.store.sealing import close_days, seal, seal_days
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_SECONDS = 300.0
+FIRST_HOUSEKEEPING_SECONDS = 10.0
+"""The first one comes early: after an upgrade there may be integers to make up for."""
 SCHOOLS_SECONDS = 60.0
 """An hour of schools falls due so seldom that it need not be asked for with every round."""
 BUSIEST_SECONDS = 4.0
@@ -42,7 +44,8 @@ class StoreSealer:
         self._retention_days = retention_days
         self._history_days = history_days
         self._clock = clock
-        self._housekeeping_at = self._schools_at = time.monotonic()
+        self._schools_at = time.monotonic()
+        self._housekeeping_at = self._schools_at - HOUSEKEEPING_SECONDS + FIRST_HOUSEKEEPING_SECONDS
 
     def round(self) -> None:
         """Seal what is due; close and drop what is old.

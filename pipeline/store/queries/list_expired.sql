@@ -5,7 +5,7 @@
 --   loaded_from: of days that came from files, those loaded on this day or later are kept, however old
 SELECT table, toDate(partition) AS day
 FROM system.parts
-WHERE database = 'ent' AND table IN %(tables)s AND active
+WHERE database = 'ent' AND has(%(tables)s, table) AND active
   AND toDate(partition) < toDate(%(first)s)
   AND toDate(partition) NOT IN (SELECT day FROM ent.history WHERE toDate(loaded_at) >= toDate(%(loaded_from)s))
   AND partition NOT IN (SELECT partition FROM system.parts WHERE database = 'ent' AND table = 'cells' AND active)
