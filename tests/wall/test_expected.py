@@ -86,8 +86,14 @@ def test_a_rise_of_the_whole_country_is_nobodys_alarm() -> None:
      (140, State.HIGHER), (200, State.HIGH), (300, State.PEAK)],
 )  # fmt: skip
 def test_a_value_has_the_state_of_its_ratio(hits: int, state: State) -> None:
+    others = {("academie", name): 1000 for name in ("Lille", "Paris", "Nantes", "Nice", "Dijon")}
+    assert judged(traffic({LYON: 1000, **others}, {LYON: hits * 10}), LYON).state is state
+
+
+def test_a_difference_within_the_noise_of_a_small_count_is_no_news() -> None:
     others = {("academie", name): 100 for name in ("Lille", "Paris", "Nantes", "Nice", "Dijon")}
-    assert judged(traffic({LYON: 100, **others}, {LYON: hits}), LYON).state is state
+    assert judged(traffic({LYON: 100, **others}, {LYON: 70}), LYON) == Judgement(State.NORMAL, 0.7)
+    assert judged(traffic({LYON: 100, **others}, {LYON: 50}), LYON) == Judgement(State.LOW, 0.5)
 
 
 def test_an_outage_shows_in_a_long_window_while_it_is_young() -> None:
