@@ -52,9 +52,10 @@ async def past_facts(address: Address, live: Live, past: Past) -> Facts:
     national = _cut(await past.series(COUNTRY, at), at)
     series = national if focus == COUNTRY else _cut(await past.series(focus, at), at)
     references, words, calendar = await _references(address, focus, at, series, national, past)
+    total = instant.counts["total"].get("", Counts())
     return Facts(
         at, at.timestamp(), instant.window, series, instant.counts, national, *references, words,
-        live.seen, _closed(calendar, at), instant.by_hours,
+        live.seen, _closed(calendar, at), instant.by_hours, is_known=total.hits > 0 or bool(national.hits),
     )  # fmt: skip
 
 

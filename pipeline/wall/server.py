@@ -142,6 +142,7 @@ class Wall:
             notice = "ClickHouse ne répond pas" if is_away else "ClickHouse refuse la demande"
         if facts is not None:
             self._last[address] = facts
+            notice = "" if facts.is_known else "Aucune donnée n'est conservée autour de cet instant."
         else:
             facts = self._last.get(address)
         if address.at is None:
@@ -167,7 +168,8 @@ class Wall:
             await asyncio.wait_for(channel.after(0), FIRST_PAINT_SECONDS + 1)
             parts = channel.parts
         except TimeoutError:
-            trust = live_trust(self._taker.latest, time.time())
+            live = live_trust(self._taker.latest, time.time())
+            trust = live if address.at is None else past_trust(address.at, by_hours=False)
             parts = render_parts(address, None, trust, datetime.now(UTC), "Les chiffres demandés arrivent…")
         answer = web.Response(text=render_page(address, parts), content_type="text/html")
         answer.headers["Cache-Control"] = "no-store"
