@@ -15,6 +15,9 @@ from deploy.embedded.failures import ACCESS_DENIED, NOT_IMPLEMENTED, READONLY, F
 from deploy.embedded.statements import tokens, unquoted
 from deploy.embedded.syntax_tree import Parser, Statement
 
+MAX_SHARED = 4096
+"""Characters of the longest statement whose answer is shared: trees of longer ones are not kept."""
+
 
 class Access:
     """The rules of `rules.py`, applied."""
@@ -64,6 +67,24 @@ class Access:
         self._check_tables(login, database, statement, external)
         if login == "writer":
             _check_writes(statement, words, database)
+
+    def is_shareable(self, login: str, database: str, sql: str) -> bool:
+        """Whether two who ask this within a second may be given one answer: it reads views of `bi`, and draws no lots.
+
+        Args:
+            login: only the reader's answers are shared.
+            database: the current one.
+            sql: a statement that passed `check`.
+        """
+        if login != "default" or len(sql) > MAX_SHARED:
+            return False
+        statement = self._parser.parse(sql)
+        names = [name.lower() for name in statement.written_names]
+        return (
+            statement.root == "SelectWithUnionQuery"
+            and (database == "bi" or any(name.startswith("bi.") for name in names))
+            and not any(name.startswith("system.") or rules.DRAWING_LOTS.fullmatch(name) for name in names)
+        )
 
     def check_external(self, sql: str) -> None:
         """A table that a client sends along with its query: columns and types, nothing else."""

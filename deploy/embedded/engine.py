@@ -24,6 +24,7 @@ from typing import Any
 import chdb
 
 from deploy.embedded.failures import as_failure
+from deploy.embedded.shared_answers import SharedAnswers
 from deploy.embedded.statements import identifier, text_literal
 
 _CHDB: Any = chdb._chdb
@@ -39,8 +40,9 @@ class FolderInUse(Exception):
 class Session:
     """One client's connection to the engine: its current database, its settings, its temporary tables."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, shared: SharedAnswers) -> None:
         self._connection = connection
+        self._shared = shared
         self.database = "default"
 
     def run(self, sql: str, data_format: str = "Null", params: Mapping[str, str] | None = None) -> Any:
@@ -61,7 +63,14 @@ class Session:
 
     def insert(self, sql: str) -> int:
         """Execute an INSERT and say how many rows it wrote."""
-        return int(self.run(sql).rows_written())
+        return int(self.change(sql).rows_written())
+
+    def change(self, sql: str, data_format: str = "Null", params: Mapping[str, str] | None = None) -> Any:
+        """As `run`, for a statement that may change what others read, even where it fails."""
+        try:
+            return self.run(sql, data_format, params)
+        finally:
+            self._shared.written()
 
     def stream(self, sql: str, data_format: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
         """Execute a SELECT piece by piece, each in `data_format`; the engine waits while a piece is being sent.
@@ -131,6 +140,7 @@ class Engine:
         os.environ["EMBEDDED_ENGINE_USERS"] = str(settings / "users.xml")
         self._address = f"{folder}?config-file={settings / 'config.xml'}"
         _CHDB.set_signal_handlers_enabled(False)  # SIGTERM is the gateway's to handle
+        self.shared = SharedAnswers()
         self._folder_lock = _lock(folder)
         with _words_of_the_engine() as said:
             try:
@@ -149,7 +159,7 @@ class Engine:
 
     def session(self, *, read_only: bool = False) -> Session:
         """A session for one client. Read-only, it refuses writes and DDL, and takes other settings (`readonly=2`)."""
-        session = Session(_CHDB.connect(self._address))
+        session = Session(_CHDB.connect(self._address), self.shared)
         session.run("SET implicit_select = 0")  # chDB would take `foo` for `SELECT foo`; a server does not
         if read_only:
             session.run("SET readonly = 2")

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -32,8 +32,9 @@ from deploy.embedded.http_sessions import SESSION_SECONDS, Lease, Sessions
 from deploy.embedded.logins import Logins
 from deploy.embedded.native_block import split
 from deploy.embedded.native_query import describe, header_block, put_zones_back
+from deploy.embedded.shared_answers import Keeper, Kept
 from deploy.embedded.spool import Spool
-from deploy.embedded.statements import Insert, first_word, format_of, parse_insert, without_format
+from deploy.embedded.statements import UNCHANGING, Insert, first_word, format_of, parse_insert, without_format
 from deploy.embedded.wire import MAX_STRING
 
 MAX_ANSWER = 256 << 20
@@ -246,27 +247,62 @@ class HttpHandler(BaseHTTPRequestHandler):
 
     def _select(self, session: Session, sql: str) -> None:
         asked = self._parameters.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated"
+        question = self._question(session, sql, asked)
+        if question is None:
+            self._run(session, sql, asked)
+        elif kept := self.engine.shared.join(question, lambda: self._run(session, sql, asked)):
+            self._replay(kept, format_of(sql) or asked)
+
+    def _question(self, session: Session, sql: str, asked: str) -> Hashable:
+        """What the answer depends on, where others may be given it too; else None."""
+        if self._parameters.get("session_id") or self._params:
+            return None
+        if not self.access.is_shareable(self._login, session.database, sql):
+            return None
+        settings = {name: value for name, value in self._parameters.items() if name not in _OWN_PARAMETERS}
+        return ("http", session.database, sql, asked, tuple(sorted(settings.items())))
+
+    def _replay(self, kept: Kept, data_format: str) -> None:
+        """Send the answer that somebody else's query was given."""
+        if data_format in _STREAMED:
+            self._start(data_format)
+            for piece in kept.pieces:
+                self._chunk(self._packed(piece))
+            self._chunk(b"")
+        else:
+            (content,) = kept.pieces
+            self._send_whole(content, data_format, kept.read_rows)
+
+    def _send_whole(self, content: bytes, data_format: str, read_rows: int) -> None:
+        summary = {"read_rows": str(read_rows), "result_bytes": str(len(content))}
+        self._send(200, self._packed(content), data_format=data_format, summary=summary)
+
+    def _run(self, session: Session, sql: str, asked: str) -> Kept | None:
+        """Execute a statement and send what it answers; what was sent, where it is whole."""
         data_format = format_of(sql) or asked
         word = first_word(sql)
         with self.engine.watched(self.connection) as watched:
             if word in ("SELECT", "WITH") and data_format in _STREAMED:
-                self._stream(session, without_format(sql), data_format, watched.mark)
-                return
+                kept = self._stream(session, without_format(sql), data_format, watched.mark)
+                return None if watched.cancelled else kept
             marked = sql if word in ("USE", "SET", "CREATE", "ALTER", "DROP", "INSERT") else watched.mark(sql)
-            result = session.run(marked, asked, self._params)
-        content = result.bytes()
+            result = (session.run if word in UNCHANGING else session.change)(marked, asked, self._params)
+        content: bytes = result.bytes()
         if word == "USE":
             session.database = session.text("SELECT currentDatabase()").rstrip("\n")
         if len(content) > MAX_ANSWER:
             text = f"DB::Exception: the answer has over {MAX_ANSWER} bytes: ask for less, or for FORMAT JSONEachRow."
             raise Failure(LIMIT_EXCEEDED, text)
-        summary = {"read_rows": str(result.rows_read()), "result_bytes": str(len(content))}
-        self._send(200, self._packed(content), data_format=data_format, summary=summary)
+        self._send_whole(content, data_format, result.rows_read())
+        keeper = Keeper()
+        keeper.add(content)
+        return None if watched.cancelled else keeper.kept(result.rows_read(), len(content))
 
-    def _stream(self, session: Session, sql: str, data_format: str, mark: Callable[[str], str]) -> None:
+    def _stream(self, session: Session, sql: str, data_format: str, mark: Callable[[str], str]) -> Kept | None:
         """Send the answer as it is made. The first piece decides between an answer and an error."""
         zones: list[str | None] = []
         header: list[tuple[str, str]] = []
+        keeper = Keeper()
         if data_format == "Native":
             header = describe(session, sql, self._params)
             zones = [kind if kind.startswith("DateTime('") else None for _, kind in header]
@@ -276,12 +312,15 @@ class HttpHandler(BaseHTTPRequestHandler):
                 content = b"".join(put_zones_back(block, zones) for block in split(content))
             if not self._started:
                 self._start(data_format)
+            keeper.add(content)
             self._chunk(self._packed(content))
         if not self._started:
             self._start(data_format)
             if header:
+                keeper.add(header_block(header))
                 self._chunk(self._packed(header_block(header)))
         self._chunk(b"")
+        return keeper.kept(0, 0)
 
     # The answer.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 from deploy.embedded.failures import (
@@ -15,7 +15,8 @@ from deploy.embedded.failures import (
 )
 from deploy.embedded.native_block import split, split_arguments, walk
 from deploy.embedded.protocol import CANCEL, DATA, WITH_WRITE_PROGRESS
-from deploy.embedded.statements import Insert, first_word, unquoted, without_format
+from deploy.embedded.shared_answers import Keeper, Kept
+from deploy.embedded.statements import ANSWERED, UNCHANGING, Insert, first_word, unquoted, without_format
 from deploy.embedded.wire import MemorySource, string, varint
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from deploy.embedded.native_server import Client
 
 _STREAMED = ("SELECT", "WITH", "FROM")
-_ANSWERED = (*_STREAMED, "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK")
 _UNTAGGED = ("USE", "SET", "CREATE", "ALTER", "INSERT", "DROP")
 _ALL_BUT = re.compile(r"\(?\s*\*\s*(?:EXCEPT\s*\(?(.*?)\)?)?\)?", re.IGNORECASE | re.DOTALL)
 
@@ -81,6 +81,12 @@ class _Answer:
         self.blocks += 1
         self.size += len(block)
 
+    def close(self, read_rows: int, read_size: int) -> None:
+        """Say how much was read and sent, and that this is the end."""
+        self._client.channel.progress(read_rows or self.rows, read_size or self.size)
+        self._client.channel.profile(self.rows, self.blocks, self.size)
+        self._client.channel.end()
+
     def _header(self, block: bytes) -> Header:
         try:
             header = [(column.name, column.type) for column in walk(MemorySource(block), 0).columns]
@@ -99,14 +105,35 @@ class _Answer:
         return [(name, kind) for (name, _), kind in zip(header, kinds, strict=True)]
 
 
-def answer_statement(client: Client, sql: str) -> None:
-    """Execute a statement that carries no rows, and send what it answers."""
-    sql = without_format(sql)
-    word = first_word(sql)
+def answer_statement(client: Client, sql: str, question: Hashable = None) -> None:
+    """Execute a statement that carries no rows, and send what it answers.
+
+    Args:
+        client: who asks.
+        sql: the statement.
+        question: what the answer depends on, where it may be shared with others who ask the same.
+    """
     if client.channel.cancel_waits():
         client.channel.end()
-        return
+    elif question is None:
+        _execute(client, without_format(sql))
+    elif kept := client.engine.shared.join(question, lambda: _execute(client, without_format(sql))):
+        _replay(client, without_format(sql), kept)
+
+
+def _replay(client: Client, sql: str, kept: Kept) -> None:
+    """Send the answer that somebody else's query was given."""
+    answer = _Answer(client, sql, first_word(sql))
+    for piece in kept.pieces:
+        answer.send(piece)
+    answer.close(kept.read_rows, kept.read_size)
+
+
+def _execute(client: Client, sql: str) -> Kept | None:
+    """Execute a statement and send what it answers; what was sent, where it is whole."""
+    word = first_word(sql)
     answer = _Answer(client, sql, word)
+    keeper = Keeper()
     read_rows = read_size = 0
     with client.engine.watched(client.channel.socket) as watched:
         marked = sql if word in _UNTAGGED else watched.mark(sql)
@@ -115,11 +142,14 @@ def answer_statement(client: Client, sql: str) -> None:
                 for piece in client.session.stream(marked, "Native"):
                     read_rows += piece.storage_rows_read()
                     read_size += piece.storage_bytes_read()
-                    answer.send(piece.bytes())
+                    block = piece.bytes()
+                    keeper.add(block)
+                    answer.send(block)
                     if watched.cancelled:
                         break
             else:
-                content = client.session.run(marked, "Native").bytes()
+                run = client.session.run if word in UNCHANGING else client.session.change
+                content = run(marked, "Native").bytes()
                 if word == "USE":
                     client.session.database = client.session.text("SELECT currentDatabase()").rstrip("\n")
                 for block in split(content) if content else ():
@@ -127,14 +157,15 @@ def answer_statement(client: Client, sql: str) -> None:
         except Failure:
             if not watched.cancelled:
                 raise
-    if word in _ANSWERED and not answer.blocks and not watched.cancelled:
+    if word in ANSWERED and not answer.blocks and not watched.cancelled:
         header = describe(client.session, sql) if word in _STREAMED else _header_of(client.session, sql)
         if header:
             client.channel.data(header_block(header))
-    if word in _ANSWERED:
-        client.channel.progress(read_rows or answer.rows, read_size or answer.size)
-        client.channel.profile(answer.rows, answer.blocks, answer.size)
-    client.channel.end()
+    if word in ANSWERED:
+        answer.close(read_rows, read_size)
+    else:
+        client.channel.end()
+    return keeper.kept(read_rows, read_size) if answer.blocks and not watched.cancelled else None
 
 
 def _header_of(session: Session, sql: str) -> Header:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from deploy.embedded.access import Access
 from deploy.embedded.engine import Engine, Session
@@ -81,6 +81,7 @@ class Client:
         self._side: Session | None = None
         self._settings: dict[str, str] = {}
         self._external: list[str] = []
+        self._is_plain = True
 
     @property
     def session(self) -> Session:
@@ -277,9 +278,21 @@ class Client:
         statement = insert.statement if insert else sql
         self._access.check(self._login, self.session.database, statement, external=self._external)
         if insert is None:
-            answer_statement(self, sql)
+            answer_statement(self, sql, self._question(sql))
         else:
             answer_insert(self, insert, sql[insert.data_start :])
+
+    def _question(self, sql: str) -> Hashable:
+        """What the answer depends on, where others may be given it too; else None."""
+        if first_word(sql) == "SET":
+            self._is_plain = False  # from here on the session has settings that are not in sight
+        if (
+            not self._is_plain
+            or self._external
+            or not self._access.is_shareable(self._login, self.session.database, sql)
+        ):
+            return None
+        return ("native", self.session.database, sql, tuple(sorted(self._settings.items())))
 
     def _enter_database(self, sql: str) -> None:
         """The database named at the connection: as on a server, the first query says that it does not exist.

@@ -32,6 +32,9 @@ DANGEROUS_FUNCTIONS = re.compile(
 """Functions and table functions that read files, run programs or call services; the engine's grants stop most, not all
 (`SELECT file('/etc/passwd')` passes them)."""
 
+DRAWING_LOTS = re.compile(r"(rand|random|generate(uuid|ulid|snowflake|random)|fuzz|uuid|serveruuid|queryid|query_id).*")
+"""Functions that have another answer for each who asks."""
+
 ENGINES = re.compile(
     r".*mergetree|memory|null|log|tinylog|stripelog|set|join|buffer|merge|dictionary|generaterandom|atomic"
 )

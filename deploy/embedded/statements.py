@@ -20,6 +20,10 @@ _TOKEN = re.compile(
       |(?P<other>.)""",
     re.DOTALL | re.VERBOSE,
 )
+ANSWERED = ("SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK")
+"""First words of statements that are answered with rows."""
+UNCHANGING = (*ANSWERED, "USE", "SET")
+"""First words of statements after which all others read what they read before."""
 _INLINE_DATA_FORMAT = re.compile(r"[ \t]*(?:\r?\n)?")
 
 
