@@ -86,7 +86,9 @@ def test_more_origins_than_a_flush_can_number_are_all_counted(recorder: Recorder
     assert report.counted == 66_000
     sizes = [len(columns) for columns in recorder.written]
     assert (len(sizes), sum(sizes)) == (2, 66_000)
-    assert [len(columns.origins) for columns in recorder.written] == sizes
+    for columns in recorder.written:
+        keys, _ = columns.take()
+        assert len(set((keys & 0xFFFF).tolist())) == len(columns) <= len(columns.origins)
 
 
 def test_what_the_sink_or_the_guard_raises_ends_the_count(recorder: Recorder, rejects: RejectsFile) -> None:
