@@ -155,9 +155,9 @@ class Report:
     """The same by hour of Paris, where both sides are a single day."""
 
     @property
-    def same_mix(self) -> bool:
-        """Whether comparing by classes of days changes nothing for the country."""
-        return self.period_mix == self.reference_mix
+    def shows_comparable(self) -> bool:
+        """Whether comparable days were asked, and give another growth than all days for any key."""
+        return self.comparable and any(row.comparable != row.raw for row in (*self.rows, self.total))
 
     def missing(self, side: str) -> tuple[date, ...]:
         """Days of a side without any measure."""

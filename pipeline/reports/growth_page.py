@@ -81,7 +81,7 @@ def _cards(report: Report) -> list[tuple[str, str, str]]:
         ("Référence", table.value_text(report, total.reference, total.reference_state), unit),
         ("Écart", table.difference_text(report, total), unit),
     ]
-    if report.comparable and total.raw is not None and not report.same_mix:
+    if report.shows_comparable and total.raw is not None:
         cards.append(("Évolution brute", table.growth_text(total.raw, total), "tous les jours mesurés"))
     if total.schools is not None:
         like = total.like_for_like
@@ -128,7 +128,7 @@ def _leads(period: date, reference: date, shortest: int) -> tuple[int, int]:
 
 def _heads(report: Report) -> list[str]:
     heads = [KINDS[report.by] if report.by != "total" else "", "Période", "Référence", "Écart", "Évolution"]
-    heads += ["Jours comparables"] if report.comparable else []
+    heads += ["Jours comparables"] if report.shows_comparable else []
     return [*heads, "± 2σ", *(["Établissements", "Périmètre constant"] if _has_schools(report) else [])]
 
 
@@ -145,7 +145,7 @@ def _cells(report: Report, row: Row) -> list[dict[str, Any]]:
         table.difference_text(report, row),
         table.growth_text(row.raw, row),
     ]
-    texts += [table.growth_text(row.comparable, row)] if report.comparable else []
+    texts += [table.growth_text(row.comparable, row)] if report.shows_comparable else []
     texts += [table.error_text(growth)]
     if _has_schools(report):
         texts += _school_texts(row)

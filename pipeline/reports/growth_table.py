@@ -172,7 +172,7 @@ def _seen_by_chance(report: Report, schools: Schools) -> bool:
 def as_text(report: Report, now: datetime) -> str:
     """The report for a terminal: head, aligned columns, notes."""
     heads = [KINDS[report.by] if report.by != "total" else "", "période", "référence", "écart", "évolution"]
-    heads += ["jours comparables"] if report.comparable else []
+    heads += ["jours comparables"] if report.shows_comparable else []
     heads += ["± 2σ"]
     perimeter = any(row.schools is not None and row.schools.changed for row in (*report.rows, report.total))
     heads += ["périmètre constant"] if perimeter else []
@@ -186,7 +186,7 @@ def as_text(report: Report, now: datetime) -> str:
             difference_text(report, row),
             growth_text(row.raw, row),
         ]
-        found += [growth_text(row.comparable, row)] if report.comparable else []
+        found += [growth_text(row.comparable, row)] if report.shows_comparable else []
         found += [error_text(growth)]
         if perimeter:
             hidden = row.schools is not None and row.schools.is_hidden

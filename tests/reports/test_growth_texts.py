@@ -77,9 +77,15 @@ class TestTable:
         rows = {"VISIOCONFERENCE": visits("2020-09-01", 34), "NOTES": visits("2019-09-02", 50)}
         text = growth_table.as_text(growth(scope("2020-09-01", "2019-09-02"), total, "service", rows), NOW)
         lines = [re.split(r"  +", line) for line in text.splitlines()]
-        assert ["Visioconférence", "34", "0", "+34", "nouveau", "nouveau", "–"] in lines
-        assert ["Notes", "0", "50", "\u221250", "\u2212100,0\u202f%", "\u2212100,0\u202f%", "–"] in lines
+        assert ["Visioconférence", "34", "0", "+34", "nouveau", "–"] in lines
+        assert ["Notes", "0", "50", "\u221250", "\u2212100,0\u202f%", "–"] in lines
         assert "Notes : plus rien dans la période ; vérifier que la mesure fonctionne encore." in text
+
+    def test_comparable_days_that_change_nothing_are_no_column(self) -> None:
+        total = visits("2020-09-01", 202) | visits("2019-09-02", 100)
+        report = growth(scope("2020-09-01", "2019-09-02"), total)
+        assert "jours comparables" not in growth_table.as_text(report, NOW)
+        assert "Jours comparables" not in growth_page.as_page(report, NOW)
 
     def test_kinds_of_days_that_one_side_lacks_are_said(self) -> None:
         total = visits("2020-10-05", 100, 100) | visits("2020-10-16", 50, 5, 5)
