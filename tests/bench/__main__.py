@@ -1,4 +1,4 @@
-"""`python -m tests.bench [worker|freshness|store|queries|wall] …`: all of them without a name, one after another."""
+"""`python -m tests.bench [worker|freshness|store|queries|schools|wall] …`: all of them without a name, one after another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ BENCHES = {
     "freshness": "tests.bench.bench_freshness",
     "store": "tests.bench.bench_store",
     "queries": "tests.bench.bench_queries",
+    "schools": "tests.bench.bench_schools",
     "wall": "tests.bench.bench_wall",
 }
 
