@@ -25,45 +25,51 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHandle]
 
 
 @pytest.fixture(scope="session")
-def empty(gateway: GatewayHandle) -> Iterator[Callable[[], Store]]:
-    """Gives the admin's connection to a server without our databases."""
+def admin_connection(gateway: GatewayHandle) -> Iterator[Store]:
+    """One for all that prepare a store."""
     store = Store(gateway.url("admin"))
-
-    def drop_everything() -> Store:
-        store.execute("DROP DATABASE IF EXISTS bi SYNC")
-        store.execute("DROP DATABASE IF EXISTS ent SYNC")
-        store.execute("DROP DATABASE IF EXISTS ent_staging SYNC")
-        return store
-
-    yield drop_everything
+    yield store
     store.close()
 
 
 @pytest.fixture(scope="session")
-def migrated(empty: Callable[[], Store]) -> Callable[[Sequence[migrate.Migration] | None], Store]:
+def empty(admin_connection: Store) -> Callable[[], Store]:
+    """Gives the admin's connection to a server without our databases."""
+
+    def drop_everything() -> Store:
+        for database in ("bi", "ent", "ent_staging"):
+            admin_connection.execute(f"DROP DATABASE IF EXISTS {database} SYNC")
+        return admin_connection
+
+    return drop_everything
+
+
+@pytest.fixture(scope="session")
+def migrated(
+    admin_connection: Store, empty: Callable[[], Store]
+) -> Callable[[Sequence[migrate.Migration] | None], Store]:
     """Gives the admin's connection to a server with the schema, this release's or another, and no counts."""
 
-    def migrate_afresh(migrations: Sequence[migrate.Migration] | None = None) -> Store:
-        store = empty()
-        migrate.apply(store, migrations=migrations)
-        return store
+    def is_migrated(migrations: Sequence[migrate.Migration] | None) -> bool:
+        try:
+            return migrate.plan(admin_connection, migrations).is_empty
+        except UserError:  # the schema of another test's making
+            return False
 
-    return migrate_afresh
+    def migrate_where_needed(migrations: Sequence[migrate.Migration] | None = None) -> Store:
+        if not is_migrated(migrations):
+            migrate.apply(empty(), migrations=migrations)
+        for table in COUNTS + SCHOOLS:  # cheaper than to migrate afresh
+            admin_connection.execute(f"TRUNCATE TABLE ent.{table} SYNC")
+        return admin_connection
+
+    return migrate_where_needed
 
 
 @pytest.fixture
-def admin(gateway: GatewayHandle, migrated: Callable[[], Store]) -> Iterator[Store]:
-    """The admin's connection to this release's schema without counts; cheaper than to migrate afresh."""
-    store = Store(gateway.url("admin"))
-    try:
-        if not migrate.plan(store).is_empty:
-            migrated()
-    except UserError:  # the schema of another test's making
-        migrated()
-    for table in COUNTS + SCHOOLS:
-        store.execute(f"TRUNCATE TABLE ent.{table} SYNC")
-    yield store
-    store.close()
+def admin(migrated: Callable[[], Store]) -> Store:
+    """The admin's connection to this release's schema without counts."""
+    return migrated()
 
 
 @pytest.fixture
