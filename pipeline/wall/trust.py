@@ -8,8 +8,8 @@ from pipeline.wall import french
 from pipeline.wall.facts import Trust
 from pipeline.wall.taker import Live
 
-STORE_AWAY = 5.0
-"""Seconds without an answer of ClickHouse after which the figures are no longer those of the present."""
+STORE_AWAY, STORE_SLOW = 3.0, 8.0
+"""Seconds after which figures are no longer those of the present: ClickHouse does not answer, or only takes its time."""
 LATE = 10.0
 """Seconds the newest counted record may be old while others wait behind it."""
 BACKLOG = 20_000
@@ -27,7 +27,7 @@ def live_trust(live: Live, now: float) -> Trust:
         return Trust("fige" if live.trouble else "attente", words, True, _details(live, now))
     fresh = live.freshness
     age = fresh.age + max(0.0, now - live.taken_at)
-    if now - live.taken_at > STORE_AWAY:
+    if now - live.taken_at > (STORE_AWAY if live.trouble else STORE_SLOW):
         since = french.clock(datetime.fromtimestamp(live.taken_at, UTC))
         why = "ClickHouse ne répond plus" if live.trouble else "ClickHouse répond trop lentement"
         return Trust("fige", f"Données figées depuis {since} : {why}", True, _details(live, now))
