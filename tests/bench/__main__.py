@@ -1,4 +1,4 @@
-"""`python -m tests.bench [worker|freshness|store|queries|schools|wall] …`: all of them without a name, one after another."""
+"""`python -m tests.bench [worker|freshness|store|queries|schools|wall] …`: all of them without a name, in turn."""
 
 from __future__ import annotations
 

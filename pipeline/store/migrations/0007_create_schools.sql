@@ -37,16 +37,16 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toDate(hour)
 ORDER BY hour;
 
--- Sealed hours of schools: integers.
+-- Sealed hours of schools: integers, small ones (the codecs make 2 bytes a row of 7).
 CREATE TABLE IF NOT EXISTS ent.school_hours
 (
-    hour DateTime('UTC'),
-    uai FixedString(8),
-    service LowCardinality(String),
-    profil LowCardinality(String),
-    hits UInt64,
-    visits UInt64,
-    visitors UInt64
+    hour DateTime('UTC') CODEC(ZSTD(1)),
+    uai FixedString(8) CODEC(ZSTD(1)),
+    service LowCardinality(String) CODEC(ZSTD(1)),
+    profil LowCardinality(String) CODEC(ZSTD(1)),
+    hits UInt64 CODEC(T64, ZSTD(1)),
+    visits UInt64 CODEC(T64, ZSTD(1)),
+    visitors UInt64 CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(hits)
 PARTITION BY toDate(hour)
@@ -58,30 +58,30 @@ CREATE TABLE IF NOT EXISTS ent.school_days
 (
     day Date,
     kind LowCardinality(String),
-    uai FixedString(8),
-    key LowCardinality(String),
-    hits UInt64,
-    visits UInt64,
-    visitors UInt64
+    uai FixedString(8) CODEC(ZSTD(1)),
+    key LowCardinality(String) CODEC(ZSTD(1)),
+    hits UInt64 CODEC(T64, ZSTD(1)),
+    visits UInt64 CODEC(T64, ZSTD(1)),
+    visitors UInt64 CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(hits)
 PARTITION BY day
 ORDER BY (day, kind, uai, key);
 
 -- The visitors of those days as sketches, for distinct visitors over a week; kinds total, service and profil. A small
--- sketch still holds hashes: 35 days at most.
+-- sketch still holds hashes: 35 days at most. Those of one school stand together, for they hold the same hashes.
 CREATE TABLE IF NOT EXISTS ent.school_visitors
 (
     day Date,
     kind LowCardinality(String),
-    uai FixedString(8),
-    key LowCardinality(String),
-    hits UInt64,
-    visitors AggregateFunction(uniqCombined64(17), UInt64)
+    uai FixedString(8) CODEC(ZSTD(1)),
+    key LowCardinality(String) CODEC(ZSTD(1)),
+    hits UInt64 CODEC(T64, ZSTD(1)),
+    visitors AggregateFunction(uniqCombined64(17), UInt64) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(hits)
 PARTITION BY day
-ORDER BY (day, kind, uai, key);
+ORDER BY (day, uai, kind, key);
 
 CREATE TABLE IF NOT EXISTS ent_staging.school_events AS ent.school_events;
 
