@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.reports import growth_table as table
 from pipeline.reports.compare import Report, Row
-from pipeline.reports.french import MINUS, number, percent, plural
+from pipeline.reports.french import MINUS, number, percent, plural, signed
 from pipeline.reports.labels import KINDS, MEASURES
 from pipeline.reports.plots import HEIGHT, LEFT, RIGHT, WIDTH, Curves, curves, growth_bars
 
@@ -161,6 +161,6 @@ def _school_texts(row: Row) -> list[str]:
     schools = row.schools
     if schools is None:
         return ["–", "–"]
-    moves = f" (+{schools.entered} {MINUS}{schools.left})" if schools.changed else ""
+    moves = f" ({signed(schools.entered)} {MINUS}{number(schools.left)})" if schools.changed else ""
     like = table.growth_text(row.like_for_like, row) if row.like_for_like else "–"
     return [f"{number(schools.both)}{moves}", "masqué" if schools.is_hidden else like]
