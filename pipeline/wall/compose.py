@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ CURVE_MINUTES = 60
 ATTENTION_MAX = 5
 GROUPED_FROM = 3
 """More académies than that are one line."""
+SHARED = 0.5
+"""Where the whole has fallen below it, parts that fell with it are no news."""
 OWN_LOW, OWN_HIGH = 0.7, 1.4
 """Against the whole: where a service or a profile has a trouble of its own."""
 LISTED_MAX = {"plateforme": 6, "exploitant": 5}
@@ -144,13 +147,14 @@ def _attention(address: Address, headline: Headline, rows: dict[str, list[Row]])
             if row.state in _ATTENTION and not (row.kind == address.kind and row.key != address.key)
         ]
         if kind in ("famille", "service", "profil"):
-            news = [row for row in news if not OWN_LOW * whole < (row.level or 0.0) < OWN_HIGH * max(whole, 1.0)]
+            low, high = (OWN_LOW * whole, OWN_HIGH * max(whole, 1.0)) if whole > SHARED else (-1.0, math.inf)
+            news = [row for row in news if not low < (row.level or 0.0) < high]
         news.sort(key=lambda row: (_ATTENTION[row.state], -row.share))
-        low = [row for row in news if (row.level or 0.0) < 1]
-        if kind == "academie" and len(low) > GROUPED_FROM:
-            names = ", ".join(row.label for row in low)
-            found.append(Attention(f"{len(low)} académies", names, "", low[0].href, low[0].state, "academies"))
-            news = [row for row in news if row not in low]
+        fallen = [row for row in news if (row.level or 0.0) < 1]
+        if kind == "academie" and len(fallen) > GROUPED_FROM:
+            names = ", ".join(row.label for row in fallen)
+            found.append(Attention(f"{len(fallen)} académies", names, "", fallen[0].href, fallen[0].state, "academies"))
+            news = [row for row in news if row not in fallen]
         found.extend(
             Attention(
                 KIND_NAMES[kind],
@@ -283,7 +287,7 @@ def _judge(facts: Facts, kind: str, key: str, crossed: bool) -> Judgement:
         facts.window * MINUTE,
         measured=measured,
         # Only a territory opens later than others.
-        is_open=is_open(place, moment, facts.closed_zones) or (place is None and not measured),
+        is_open=is_open(place, moment, facts.closed_zones) or (not measured and (place is None or crossed)),
     )
 
 

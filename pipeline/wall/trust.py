@@ -9,7 +9,7 @@ from pipeline.wall.facts import Trust
 from pipeline.wall.taker import Live
 
 STORE_AWAY, STORE_SLOW = 3.0, 8.0
-"""Seconds after which figures are no longer those of the present: ClickHouse does not answer, or only takes its time."""
+"""Seconds after which figures are no longer of the present: ClickHouse does not answer, or only takes its time."""
 LATE = 10.0
 """Seconds the newest counted record may be old while others wait behind it."""
 BACKLOG = 20_000
