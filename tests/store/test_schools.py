@@ -199,6 +199,11 @@ def test_whatever_is_sent_again_late_sealed_or_closed_the_views_show_each_event_
     check()
     write(other, [row for row in sent if row.second < midnight(old) + DAY][::2])
     check()
+    # A sealer that comes too late, and sees no more than those.
+    for hour in (22, 23):
+        schools._seal_hour(other, midnight(old) + hour * HOUR, "ent")
+    schools.seal_school_day(other, old)
+    check()
     for closing in (store, other):
         closing.close()
 
