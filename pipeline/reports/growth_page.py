@@ -42,8 +42,8 @@ def as_page(report: Report, now: datetime) -> str:
     plot = _curves(report)
     return environment().get_template("growth.html.j2").render(
         title=table.title(report),
-        period=table.side_text(report, "period"),
-        reference=table.side_text(report, "reference"),
+        period=_bound(table.side_text(report, "period")),
+        reference=_bound(table.side_text(report, "reference")),
         headline=table.growth_text(headline, report.total),
         headline_error=table.error_text(headline) if headline else "",
         factor=_factor(report),
@@ -58,10 +58,17 @@ def as_page(report: Report, now: datetime) -> str:
         heads=_heads(report),
         rows=[_cells(report, row) for row in report.rows],
         total=_cells(report, report.total),
-        notes=table.notes(report),
+        notes=[_bound(note) for note in table.notes(report)],
         source=table.source(report, now),
         is_grave=lambda note: note.startswith(("Attention", "Non mesuré (")),
     )  # fmt: skip
+
+
+def _bound(text: str) -> str:
+    """The same with no-break spaces where French typography has them, so that no line begins with a colon."""
+    for mark in ":;%":
+        text = text.replace(f" {mark}", f"\u00a0{mark}")
+    return text
 
 
 def _factor(report: Report) -> str:

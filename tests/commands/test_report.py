@@ -188,6 +188,13 @@ class TestRanking:
         assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["growth", "ranking", "dnma"])
+def test_each_report_shows_its_examples(instant_t: Run, name: str) -> None:
+    status, out, err = instant_t("report", name, "--help")
+    assert (status, err) == (0, "")
+    assert [line for line in out.splitlines() if line.startswith(f"  instant-t report {name}")]
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),

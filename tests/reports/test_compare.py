@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.reports.compare import Perimeter, Schools, State
+from pipeline.reports.compare import Counts, Perimeter, Schools, State
 from pipeline.reports.day_classes import class_text
 from tests.reports.growths import CLASSES, growth, scope, visits
 
@@ -138,6 +140,37 @@ class TestGrowth:
             raw = growth(scope(*RENTREE), total, measure=measure).total.raw
             assert raw is not None
             assert raw.error == pytest.approx(89.44, abs=0.01)
+
+
+def test_a_planted_growth_comes_back_whatever_days_either_side_has() -> None:
+    levels = {"ecole": 90, "mercredi": 50, "samedi": 20, "dimanche": 30, "vacances": 10, "ferie": 5}
+
+    @given(
+        st.dates(date(2019, 1, 1), date(2019, 12, 1)),
+        st.integers(5, 60),
+        st.dates(date(2020, 1, 1), date(2020, 12, 1)),
+        st.integers(5, 60),
+        st.sets(st.integers(0, 700)),
+        st.integers(1, 9),
+    )
+    @settings(max_examples=60, deadline=None)
+    def check(first: date, length: int, later: date, more: int, missing: set[int], factor: int) -> None:
+        sides = [[start + timedelta(days=at) for at in range(n)] for start, n in ((later, more), (first, length))]
+        series = {}
+        for days, times in zip(sides, (factor, 1), strict=True):
+            for day in days:
+                if day.toordinal() % 701 not in missing:
+                    count = 100 * levels[CLASSES.of(day, "B")] * times
+                    series[day] = Counts(count, count, count)
+        spans = [f"{days[0]}/{days[-1] + timedelta(days=1)}" for days in sides]
+        report = growth(scope(spans[0], spans[1]), series, "academie", {"Lille": series})
+        for row in report.rows:
+            measured = [{CLASSES.of(day, "B") for day in days if day in series} for days in sides]
+            assert (row.comparable is None) == (not measured[0] & measured[1])
+            if row.comparable is not None:
+                assert row.comparable.percent == pytest.approx(100 * (factor - 1))
+
+    check()
 
 
 class TestStates:
