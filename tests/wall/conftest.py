@@ -83,7 +83,7 @@ def page(browser: Browser, wall: str) -> Iterator[Page]:
     page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     try:
         yield page
     finally:

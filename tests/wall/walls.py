@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tests.acceptance.stack import Stack
 from tests.support.brokers import free_port
 
-READY_SECONDS = 40.0
+READY_SECONDS = 90.0
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Answer:
 def get(url: str, **headers: str) -> Answer:
     """One request; a status of 400 and above is an answer too."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as response:
             return Answer(response.status, _lower(response.headers), response.read().decode())
     except urllib.error.HTTPError as error:
         with error:
@@ -77,7 +77,7 @@ def running_wall(stack: Stack, **variables: str) -> Iterator[str]:
     finally:
         process.terminate()
         try:
-            assert process.wait(15) == 0, log.read_text()
+            assert process.wait(30) == 0, log.read_text()
         finally:
             if process.poll() is None:
                 process.kill()
