@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.store.client import Store
+from pipeline.store.writing import mark_touched
 from tests.commands.conftest import Run
 from tests.support.gateway import GatewayHandle
 
@@ -160,6 +161,20 @@ class TestRanking:
             "2,ENT (instant-t),180,True,\n"
             "3,lefigaro.fr,171,False,5.26\n"
         )
+
+    def test_a_month_holds_what_came_a_moment_ago(self, instant_t: Run, sites: str, writer: Store) -> None:
+        moment = (datetime.now(UTC) - timedelta(hours=3)).replace(second=0, microsecond=0)
+        asked = ("report", "ranking", "--month", f"{moment:%Y-%m}", "--sites", sites, "--format", "json")
+
+        def insert(*ids: int) -> int:
+            row = (moment, "75", "NOTES", "ELEVE", "", "", "", list(ids), list(ids), list(ids))
+            writer.execute("INSERT INTO ent.cells VALUES", [row])
+            mark_touched(writer, {int(moment.timestamp())})
+            visits: int = json.loads(instant_t(*asked).out)["visits"]
+            return visits
+
+        before = insert(2**60)
+        assert insert(2**60, 2**60 + 1, 2**60 + 2) - before == 2  # the first is counted already
 
     def test_table_and_page(self, instant_t: Run, sites: str) -> None:
         _, table, _ = instant_t("report", "ranking", "--month", "2020-05", "--sites", sites)
