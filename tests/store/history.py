@@ -357,6 +357,7 @@ class History:
         yield
         self.close_old_day(admin)
         self.replay_closed_day()
+        self.merge_step(admin)  # of two rows of a span, the fuller one has to stay
         self.check_closed_day(self.store)
         yield
 
