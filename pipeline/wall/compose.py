@@ -172,13 +172,13 @@ def _attention(address: Address, headline: Headline, rows: dict[str, list[Row]])
 def _headline(address: Address, facts: Facts) -> Headline:
     at = facts.read_until
     if address.kind == "total":
-        counts = facts.counts.get("total", {}).get("", Counts())
+        counts = facts.counts.get("total", {}).get("") or _by_minutes(facts, facts.series, TOTAL)
         judgement = total_ratio(facts.series, facts.reference, at, facts.window * MINUTE)
         if not facts.is_known:
             judgement = Judgement(State.UNJUDGED, None)
         title = "France entière"
     else:
-        counts = facts.counts.get(address.kind, {}).get(address.key, Counts(0, 0, 0))
+        counts = facts.counts.get(address.kind, {}).get(address.key) or _by_minutes(facts, facts.series, TOTAL)
         judgement = _judge(facts, address.kind, address.key, crossed=False)
         title = label(address.kind, address.key)
     rate = facts.series.over(TOTAL, at - RATE_SECONDS, at) / RATE_SECONDS
@@ -205,15 +205,16 @@ def _rows(address: Address, facts: Facts, kind: str) -> list[Row]:
     """The rows of one kind. Where the page is about another kind they are crossings: pages only, of whole minutes."""
     is_crossed = address.kind not in ("total", kind)
     at, window = facts.read_until, facts.window * MINUTE
-    if is_crossed:
-        keys = facts.series.keys(kind)
-        counts = {key: Counts(round(facts.series.over((kind, key), at - window, at))) for key in keys}
-    else:
-        counts = dict(facts.counts.get(kind, {}))
-    for key in _expected_keys(kind, facts, is_crossed):
-        counts.setdefault(key, Counts(0) if is_crossed else Counts(0, 0, 0))
-    # By the minutes, which are there before the views are: an order that holds from the first paint on.
     series = facts.series if is_crossed else facts.national
+    if is_crossed or kind not in facts.counts:
+        counts = {key: _by_minutes(facts, series, (kind, key)) for key in series.keys(kind)}
+        nothing = Counts(0)
+    else:
+        counts = dict(facts.counts[kind])
+        nothing = Counts(0, 0, 0)
+    for key in _expected_keys(kind, facts, is_crossed):
+        counts.setdefault(key, nothing)
+    # By the minutes, which are there before the views are: an order that holds from the first paint on.
     sizes = {key: max(series.over((kind, key), at - window, at), row.hits if facts.by_hours else 0)
              for key, row in counts.items()}  # fmt: skip
     most = max(sizes.values(), default=0) or 1
@@ -222,6 +223,11 @@ def _rows(address: Address, facts: Facts, kind: str) -> list[Row]:
     if kind in ("academie", "famille"):
         return sorted(rows, key=lambda row: (order.get(row.key, len(order)), row.key))
     return sorted(rows, key=lambda row: (-row.share, row.label))
+
+
+def _by_minutes(facts: Facts, series: Series, key: Key) -> Counts:
+    """Pages of the window where no view has them: of a crossing, or of a window that was just chosen."""
+    return Counts(round(series.over(key, facts.read_until - facts.window * MINUTE, facts.read_until)))
 
 
 def _expected_keys(kind: str, facts: Facts, is_crossed: bool) -> set[str]:

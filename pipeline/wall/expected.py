@@ -1,16 +1,17 @@
 """How much traffic was to be expected, and what it means when there is less or more; pure.
 
 Two kinds of reference. A **comparable day**: what was seen at the same local time. And where there is none, **the last
-half hour at the slope of the country**: the mean of the value itself over [T-35, T-5] minutes, times how the present
-compares with that half hour for its peers. The peers' ratio is a weighted median, over académies and over platforms:
-an outage of six régions, or of the largest platform, must not make the healthy look high.
+hour at the slope of the country**: the level of the value itself over [T-65, T-5] minutes, times how the present
+compares with that hour for its peers. The peers' ratio is a weighted median, over académies and over platforms: an
+outage of six régions, or of the largest platform, must not make the healthy look high. The level is that of the better
+minutes, so that an outage of half an hour does not become the usual.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -18,16 +19,20 @@ from typing import Protocol
 from pipeline.wall.places import Place, places
 from pipeline.wall.series import MINUTE, TOTAL, Key, Series
 
-BASE_FROM, BASE_TO = 35 * MINUTE, 5 * MINUTE
-"""The half hour that stands for the usual, seconds before T."""
+BASE_FROM, BASE_TO = 65 * MINUTE, 5 * MINUTE
+"""The hour that stands for the usual, seconds before T."""
 SHORT_GAP = 2 * MINUTE
-"""While there is no half hour yet, the base may come this near to T."""
+"""While there is no hour yet, the base may come this near to T."""
+LONG_BLOCK, SHORT_BLOCK = 5 * MINUTE, MINUTE
+"""What the hour is cut into; the short one while there is less than half of it."""
+LEVEL_RANK = 0.6
+"""Of the blocks, from the lowest: the one that stands for the usual (ours; the median would be a bad hour's outage)."""
 BASE_LEAST = 2 * MINUTE
 """A base of less than this judges nothing."""
 LARGEST_SHARE = 0.25
 """Of the peers' weight that one platform may have: the largest one has 40 % of the country (ours)."""
 LOWEST_SLOPE = 0.5
-"""Of the half hour before: a country that falls below it within minutes is broken, not calm (ours)."""
+"""Of the hour before: a country that falls below it within minutes is broken, not calm (ours)."""
 JUDGED = 2 * MINUTE
 """A ratio is that of the last minutes even in a long window: an outage has to show while it is young."""
 ENOUGH = 20.0
@@ -134,25 +139,40 @@ class ByDay:
 
 @dataclass(frozen=True)
 class BySlope:
-    """The last half hour, at the slope of the country."""
+    """The last hour, at the slope of the country."""
 
     words: str
     series: Series
     start: float
     end: float
     slopes: Mapping[int, float]
-    """Minute → how it compares with the base, for the peers; 1 where nobody can say."""
+    """Minute → how it compares with the base, for the peers, above 0; 1 where nobody can say."""
+
+    _levels: dict[Key, float] = field(default_factory=dict)
 
     def rate(self, key: Key, minute: int) -> float | None:
         """See Reference."""
-        base = self.series.over(key, self.start, self.end) / ((self.end - self.start) / MINUTE)
+        if key not in self._levels:
+            self._levels[key] = self._level(key)
+        return self._levels[key] * self._slope(key, minute)
+
+    def _level(self, key: Key) -> float:
+        """Hits a minute of the usual: what its blocks of minutes reach but for the worse ones, slope taken out."""
+        block = LONG_BLOCK if self.end - self.start >= 6 * LONG_BLOCK else SHORT_BLOCK
+        levels = []
+        for start in range(int(self.start), int(self.end) - block + 1, block):
+            slope = sum(self._slope(key, minute) for minute in range(start, start + block, MINUTE))
+            levels.append(self.series.over(key, start, start + block) / slope)
+        return sorted(levels)[math.ceil(len(levels) * LEVEL_RANK) - 1]
+
+    def _slope(self, key: Key, minute: int) -> float:
         place = places().get(key[1]) if key[0] == "academie" else None
-        # Overseas the day has another course: its own half hour is all there is to say.
-        return base if place is not None and place.is_overseas else base * self.slopes.get(minute, 1.0)
+        # Overseas the day has another course: its own hour is all there is to say.
+        return 1.0 if place is not None and place.is_overseas else self.slopes.get(minute, 1.0)
 
 
 def by_slope(series: Series, national: Series, at: float) -> BySlope | None:
-    """The reference of what `series` holds, from the half hour before `at` (epoch seconds).
+    """The reference of what `series` holds, from the hour before `at` (epoch seconds).
 
     Returns:
         None while there is not even two minutes of traffic to go by.
@@ -165,7 +185,7 @@ def by_slope(series: Series, national: Series, at: float) -> BySlope | None:
         end = (at - gap) // MINUTE * MINUTE
         start = max(end - (BASE_FROM - BASE_TO), first)
         if end - start >= BASE_LEAST:
-            return BySlope("la demi-heure précédente, à la pente nationale", series, start, end,
+            return BySlope("l'heure précédente, à la pente nationale", series, start, end,
                            _slopes(national, start, end, at))  # fmt: skip
     return None
 
@@ -182,7 +202,7 @@ def _slopes(national: Series, start: float, end: float, at: float) -> dict[int, 
         groups.append(([(key, base) for key, base in peers if base > 0], largest))
     found: dict[int, float] = {}
     last = int(at) // MINUTE * MINUTE
-    for minute in range(last - 60 * MINUTE, last + MINUTE, MINUTE):
+    for minute in range(last - BASE_FROM - MINUTE, last + MINUTE, MINUTE):
         whole = minute + MINUTE <= national.until
         if not whole:  # the minute that passes is too short to say anything of its own
             found[minute] = found.get(minute - MINUTE, 1.0)

@@ -142,7 +142,7 @@ def test_the_slider_and_the_fields_move_the_page_to_an_instant(page: Page) -> No
 def test_the_comparison_is_the_viewers_choice(page: Page) -> None:
     open_page(page)
     page.locator("[data-comparer]").select_option("pente")
-    expect(page.locator(".legende")).to_contain_text("la demi-heure précédente, à la pente nationale")
+    expect(page.locator(".legende")).to_contain_text("l'heure précédente, à la pente nationale")
     assert "comparer=pente" in page.url
     page.locator("[data-comparer]").select_option("j7")
     expect(page.locator(".legende")).to_contain_text("pas de données pour ce jour")
