@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -133,8 +133,24 @@ LATER = timedelta(hours=2)
 """After the end of an hour: it is due."""
 
 
+@pytest.fixture
+def interrupted(gateway: GatewayHandle, admin: Store) -> Iterator[InterruptedStore]:
+    """A sealer's connection, in whose way things may come."""
+    store = InterruptedStore(gateway.url("writer"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def other(gateway: GatewayHandle, admin: Store) -> Iterator[Store]:
+    """A second worker's connection."""
+    store = Store(gateway.url("writer"))
+    yield store
+    store.close()
+
+
 def test_whatever_is_sent_again_late_sealed_or_closed_the_views_show_each_event_once(
-    gateway: GatewayHandle, admin: Store, worker: Store, reader: Store
+    worker: Store, other: Store, interrupted: InterruptedStore, reader: Store
 ) -> None:
     today = datetime.now(UTC).date()
     old = today - timedelta(days=3)
@@ -150,7 +166,6 @@ def test_whatever_is_sent_again_late_sealed_or_closed_the_views_show_each_event_
 
     # A first try dies between its rows and its mark; the replay has other borders, and two workers share it.
     insert(worker, sent[100:400])
-    other = Store(gateway.url("writer"))
     write(other, sent[:500])
     write(worker, sent[300:])
     check()
@@ -164,17 +179,16 @@ def test_whatever_is_sent_again_late_sealed_or_closed_the_views_show_each_event_
     write(other, late + sent[::3])
     sent += late
     check()
-    store = InterruptedStore(gateway.url("writer"))
     again = datetime.now(UTC) + schools.AGAIN_AFTER + timedelta(minutes=1)
     more = events(3, 50, begin, 6 * HOUR)
 
     def meets(sql: str) -> None:
         if "INSERT INTO ent.school_marks (hour, sealed)" in sql:
-            store.before_statement = lambda sql: None
+            interrupted.before_statement = lambda sql: None
             write(other, more)
 
-    store.before_statement = meets
-    assert schools.seal_schools(store, again) == 1
+    interrupted.before_statement = meets
+    assert schools.seal_schools(interrupted, again) == 1
     sent += more
     check()
 
@@ -182,11 +196,10 @@ def test_whatever_is_sent_again_late_sealed_or_closed_the_views_show_each_event_
         if "INSERT INTO ent.school_hours" in sql:
             raise CrashError
 
-    store.before_statement = dies
+    interrupted.before_statement = dies
     with pytest.raises(CrashError):
-        schools.seal_schools(store, again)
-    del store.before_statement
-    while schools.seal_schools(store, again + schools.BEGUN_FOR + timedelta(minutes=1)):
+        schools.seal_schools(interrupted, again)
+    while schools.seal_schools(worker, again + schools.BEGUN_FOR + timedelta(minutes=1)):
         pass
     check()
     # The day is closed, its events dropped, and some of them sent again.
@@ -204,8 +217,6 @@ def test_whatever_is_sent_again_late_sealed_or_closed_the_views_show_each_event_
         schools._seal_hour(other, midnight(old) + hour * HOUR, "ent")
     schools.seal_school_day(other, old)
     check()
-    for closing in (store, other):
-        closing.close()
 
 
 def test_every_kind_of_a_school_is_kept_by_day(worker: Store) -> None:
@@ -302,7 +313,7 @@ def test_a_question_about_an_hour_of_a_school_reads_no_other(admin: Store, worke
 
 
 def test_an_hour_is_sealed_ten_minutes_after_its_end_by_one_sealer_and_seldom_again(
-    gateway: GatewayHandle, worker: Store
+    worker: Store, interrupted: InterruptedStore
 ) -> None:
     start = midnight(datetime.now(UTC).date() - timedelta(days=1))
     end = datetime.fromtimestamp(start + HOUR, UTC)
@@ -310,15 +321,13 @@ def test_an_hour_is_sealed_ten_minutes_after_its_end_by_one_sealer_and_seldom_ag
     write(worker, [row])
     assert schools.seal_schools(worker, end + timedelta(minutes=10) - timedelta(seconds=1)) == 0
     beside = []
-    store = InterruptedStore(gateway.url("writer"))
 
     def look(sql: str) -> None:
         if "INSERT INTO ent.school_hours" in sql:
             beside.append(schools.seal_schools(worker, datetime.now(UTC)))
 
-    store.before_statement = look
-    assert schools.seal_schools(store, datetime.now(UTC)) == 1
-    store.close()
+    interrupted.before_statement = look
+    assert schools.seal_schools(interrupted, datetime.now(UTC)) == 1
     assert beside == [0]
     sealed = datetime.now(UTC)
     assert schools.seal_schools(worker, sealed + timedelta(days=1)) == 0
