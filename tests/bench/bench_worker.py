@@ -74,7 +74,7 @@ async def _load(address: str, count: int) -> int:
 def run(stack: Stack, module: str, group: str, records: int) -> Figures:
     """Let one system read everything; its figures."""
     admin = stack.store("admin")
-    for table in ("cells", "marks", "keys_minute", "keys_ten", "keys_hour", "minutes", "progress"):
+    for table in ("cells", "marks", "keys_minute", "keys_ten", "keys_hour", "minutes", "progress", "school_events"):
         admin.execute(f"TRUNCATE TABLE ent.{table}")
     admin.close()
     port = free_port()
