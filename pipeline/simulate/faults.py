@@ -105,9 +105,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault("bad_time", 2, _month_13),
     Fault("bad_time", 2, _seconds_for_text),
     Fault("bad_time", 2, _with(event_time="hier matin")),
-    Fault("too_old", 5, _at(days=-3)),
-    Fault("too_old", 1, _at(days=-365)),
-    Fault("from_future", 4, _at(minutes=47)),
-    Fault("from_future", 2, _at(days=1)),
+    # Clocks that lost their battery, or were set by hand: so far off that no day that was measured is theirs, also
+    # when the events are loaded years later.
+    Fault("too_old", 5, _at(days=-9_000)),
+    Fault("too_old", 1, _at(days=-12_000)),
+    Fault("from_future", 4, _at(days=9_000)),
+    Fault("from_future", 2, _at(days=7_500)),
     Fault("too_large", 0.5, _with(page="accueil", contenu="x" * 20_000)),
 )
