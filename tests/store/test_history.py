@@ -69,8 +69,9 @@ MUTANTS = {
         "groupUniqArrayIf(toDate(start), tier < 'day' AND dirty AND 0)",
     ),
     "an hour that is sealed again leaves its day as it was": (
-        "INSERT INTO ent.marks (tier, start)\nSELECT DISTINCT %(tier)s,",
-        "INSERT INTO ent.marks (tier, start)\nSELECT DISTINCT if(%(tier)s = 'day', 'hour', %(tier)s),",
+        "toStartOfInterval(toDateTime(arrayJoin(%(starts)s), 'UTC'), toIntervalSecond(%(seconds)s))",
+        "toStartOfInterval(toDateTime(arrayJoin(%(starts)s), 'UTC'), toIntervalSecond(%(seconds)s))"
+        " WHERE %(tier)s != 'day' OR (SELECT count() FROM ent.marks WHERE tier = 'day') = 0",
     ),
     "hours of a day that is open are read beside its integers": (
         "arrayFilter(h -> NOT has(days, toDate(h)), sealed_hours)",
