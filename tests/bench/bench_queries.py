@@ -65,7 +65,7 @@ def ask_together(
     gateway: GatewayHandle, view: str, minutes: int, samples: int, readers: int, same: bool
 ) -> list[float]:
     """As `ask`, by several readers at once: each its own T, or all the same one, as the viewers of a wall."""
-    barrier = threading.Barrier(readers)
+    barrier = threading.Barrier(readers, timeout=300)
     took: list[float] = []
     instants = [any_instant(minutes) for _ in range(samples * readers)]
 
