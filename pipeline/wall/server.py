@@ -25,8 +25,8 @@ from pipeline.wall.past import Past
 from pipeline.wall.taker import COUNTRY, Taker
 from pipeline.wall.trust import live_trust, past_trust
 
-FIRST_PAINT_SECONDS = 3.0
-"""A page waits so long for its first figures, then says that it has none yet."""
+FIRST_PAINT_SECONDS, PAST_PAINT_SECONDS = 5.0, 12.0
+"""A page waits so long for its first figures (of now, of the past), then says that it has none yet."""
 SLOW_SECONDS = 10.0
 """A viewer who does not take a message within it is let go; the page comes back by itself."""
 BEAT_SECONDS = 2.0
@@ -165,7 +165,8 @@ class Wall:
     async def _page(self, request: web.Request) -> web.StreamResponse:
         address, channel = self._channel(request)
         try:
-            await asyncio.wait_for(channel.after(0), FIRST_PAINT_SECONDS + 1)
+            patience = FIRST_PAINT_SECONDS + REFERENCE_SECONDS if address.at is None else PAST_PAINT_SECONDS
+            await asyncio.wait_for(channel.after(0), patience)
             parts = channel.parts
         except TimeoutError:
             live = live_trust(self._taker.latest, time.time())

@@ -43,7 +43,8 @@ def test_the_page_brings_nothing_from_elsewhere_and_no_script_of_its_own(wall: s
     assert linked
     assert [link for link in linked if urlsplit(link).netloc] == []
     assert re.findall(r"<script(?![^>]*\bsrc=)", answer.body) == []
-    assert re.findall(r"<[a-z][^>]*\son\w+\s*=", answer.body) == []
+    bare = re.sub(r'"[^"]*"', '""', answer.body)  # a hostile name may stand, escaped, in a value
+    assert re.findall(r"<[a-z][^>]*\son\w+\s*=", bare) == []
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
