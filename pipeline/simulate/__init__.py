@@ -1,1 +1,1 @@
-"""The traffic of a scenario, as bytes. Read `traffic.py`, then `walks.py`; the numbers are in `calibration.py`."""
+"""The traffic of the country, as bytes. Read `traffic.py`, then `walks.py` and `levels.py`; numbers: `calibration.py`."""

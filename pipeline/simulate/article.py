@@ -69,9 +69,7 @@ def grown(
 
 
 # What is compared later is held: without videoconferences, the rest of its domaine would make up for them unevenly.
-_2019 = {name: BEFORE for name in (*LOCKDOWN, *SEPTEMBER_2020)} | {
-    ("service", "VISIOCONFERENCE"): BEFORE * _VISIO_BEFORE
-}
+_2019 = dict.fromkeys((*LOCKDOWN, *SEPTEMBER_2020), BEFORE) | {("service", "VISIOCONFERENCE"): BEFORE * _VISIO_BEFORE}
 _IN_LOCKDOWN = grown({TOTAL: BEFORE}, LOCKDOWN)
 
 

@@ -49,7 +49,7 @@ class Traffic:
         start: Aware.
         duration_s: Simulated seconds; `math.inf` goes on for ever, with the mean rate that of the scenario's length.
         rate: Mean records a second over the run, duplicates included; None for the scenario's own.
-        seed: Not negative. Same seed, start, rate and duration: same bytes, on any machine.
+        seed: Not negative. Same seed, start, rate and duration: same bytes, on machines that round alike.
         played: The instant of the scenario's own clock that falls on `start`; None: what `Scenario.played` says.
         scale: Instead of a rate: the country's own traffic, times this.
 
