@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -20,8 +19,9 @@ from pipeline.store.client import Store
 from pipeline.wall.address import KINDS
 from pipeline.wall.asking import CalendarDay, Counts, count_hours, count_minutes, count_window, read_calendar
 from pipeline.wall.french import PARIS
+from pipeline.wall.one_thread import OneThread
 from pipeline.wall.series import MINUTE, Series
-from pipeline.wall.taker import Focus
+from pipeline.wall.taker import STOP_SECONDS, Focus
 
 HOUR = 3600
 STORE_SECONDS = 20.0
@@ -61,15 +61,14 @@ class Past:
         self.asked = 0
         """Queries sent to ClickHouse so far."""
         self._store = Store(url, timeout=STORE_SECONDS)
-        self._thread = ThreadPoolExecutor(1, "past")
+        self._thread = OneThread("past", at_end=self._store.close)
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
 
     async def close(self) -> None:
-        """Stop; a question that is on its way is broken off."""
+        """Stop; a question that is on its way is not waited for."""
         for known in self._answers.values():
             known.answer.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
-        self._store.close()
+        await asyncio.to_thread(self._thread.close, STOP_SECONDS)
 
     async def instant(self, at: datetime, window: int) -> Instant:
         """The counts of the window of so many minutes that ends at `at`; by the hour where that is all there is."""

@@ -99,9 +99,8 @@ class Taker:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; a question that is on its way is broken off."""
+        """Stop; a question that takes longer than STOP_SECONDS ends with the process: no other thread may close it."""
         self._stopping.set()
-        self._store.close()
         self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
