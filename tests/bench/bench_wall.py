@@ -3,8 +3,8 @@
     python -m tests.bench wall [--viewers 1,200] [--rate 20000] [--seconds S] [--pages N] [--broker embedded|apache]
 
 Viewers are event streams as a browser opens them (gzip). Prints, for each number of viewers: queries a second that the
-wall sent to ClickHouse, time between two updates of a viewer's page (p50, p99, longest), kilobytes a second for one
-viewer, and what the wall used. With `--pages`, the viewers look at so many different addresses.
+wall sent to ClickHouse, time between two updates of the figures on a viewer's page (p50, p99, longest), kilobytes a
+second for one viewer, and what the wall used. With `--pages`, the viewers look at so many different addresses.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Viewer:
                 except TimeoutError:
                     return
                 self.bytes += len(content)
-                if b'"confiance"' in unpack.decompress(content):
+                if b'"titre"' in unpack.decompress(content):
                     self.updates.append(time.monotonic())
 
 
@@ -104,7 +104,7 @@ def measure(base: str, pid: int, viewers: int, pages: int, seconds: float) -> No
 def start_wall(stack: Stack, port: int) -> subprocess.Popen[bytes]:
     """`instant-t wall` before the stack, with the reader's login."""
     environment = stack.environment() | {
-        "INSTANT_T_CLICKHOUSE": stack.gateway.url("default"),
+        "INSTANT_T_CLICKHOUSE": stack.gateway.url("default").removesuffix("/bi"),
         "INSTANT_T_DASHBOARD_PORT": str(port),
         "INSTANT_T_METRICS_PORT": str(stack.metrics_ports[0]),
     }
@@ -131,9 +131,9 @@ def main() -> None:
         length = (options.seconds + SETTLE_SECONDS + 5) * len(counts) + 30
         arguments = (stack.broker.address, options.rate, length, sent, started)
         producer = context.Process(target=produce, args=arguments)
-        producer.start()
         port = free_port()
         wall = start_wall(stack, port)
+        producer.start()
         try:
             print(f"{options.rate:,} events/s")
             print("viewers pages queries/s  p50 s    p99 s  longest s  kB/s each  CPU   peak MiB")
