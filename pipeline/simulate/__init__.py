@@ -1,1 +1,1 @@
-"""The traffic of the country, as bytes. Read `traffic.py`, then `walks.py` and `levels.py`; numbers: `calibration.py`."""
+"""The traffic of the country, as bytes. Read `traffic.py`, `walks.py`, `levels.py`; numbers: `calibration.py`."""
