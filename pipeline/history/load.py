@@ -18,10 +18,10 @@ from pipeline.history.counting import Counter, Span
 from pipeline.history.rejects import RejectsFile
 from pipeline.store import sealing, swapping
 from pipeline.store.client import Store
-from pipeline.store.load_lock import LoadLock
 from pipeline.store.sink import ClickHouseSink
 from pipeline.store.sql import STAGING
 from pipeline.store.swapping import StagedDay, TakenDays
+from pipeline.store.table_lock import TableLock
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Load:
         self,
         connect: Callable[[], Store],
         store: Store,
-        lock: LoadLock,
+        lock: TableLock,
         now: datetime,
         retention_days: int,
         replace: bool,
@@ -167,7 +167,7 @@ def begin(connect: Callable[[], Store], now: datetime, retention_days: int, repl
         UserError: another load is under way.
         StoreUnavailable, StoreRefused: as every call.
     """
-    with closing(connect()) as store, LoadLock(connect) as lock:
+    with closing(connect()) as store, TableLock(connect, "load") as lock:
         swapping.empty_staging(store)
         try:
             yield Load(connect, store, lock, now, retention_days, replace)

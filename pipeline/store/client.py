@@ -74,6 +74,7 @@ class Store:
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         parts = urlsplit(url)
+        self._url, self._timeout = url, timeout
         self._client = Client(
             parts.hostname,
             port=parts.port or DEFAULT_PORT,
@@ -87,6 +88,10 @@ class Store:
         )
         self.address = f"{parts.hostname}:{parts.port or DEFAULT_PORT}"
         """host:port, for messages; never the login."""
+
+    def another(self) -> Store:
+        """A new connection to the same server, with the same login."""
+        return Store(self._url, self._timeout)
 
     def execute(
         self,

@@ -2,15 +2,19 @@
 
 Migrations are `migrations/NNNN_verb_noun.sql`, contiguous from 0001, frozen once shipped: the checksum of what was
 run is kept in `ent.migrations`. A file with a `.csv` of the same name beside it is a template, run once for each row.
-Every statement can be run twice (IF NOT EXISTS, OR REPLACE), so that a migration that stopped half-way, or two
-migrations at once, end in the same schema: ClickHouse has neither transactions of DDL nor locks to rely on.
+Every statement can be run twice (IF NOT EXISTS, OR REPLACE), so that a migration that stopped half-way ends in the
+same schema: ClickHouse has no transactions of DDL. Two at once do as well, up to 0008; those after it may put one table
+in the place of another, and are run by one process at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,8 +23,15 @@ from pipeline.errors import UserError
 from pipeline.store import dimensions
 from pipeline.store.client import Store
 from pipeline.store.sql import expand, query, statements
+from pipeline.store.table_lock import TableLock
 
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+AT_ONCE = 8
+"""Migrations up to here may run twice at a time; the lock itself needs what they make."""
+PATIENCE_SECONDS = 600.0
+"""How long another migration is waited for."""
 
 
 @dataclass(frozen=True)
@@ -117,20 +128,48 @@ def apply(store: Store, dry_run: bool = False, migrations: Sequence[Migration] |
         migrations: those of this release unless given.
 
     Raises:
-        UserError: as `plan`.
+        UserError: as `plan`, or another migration does not end.
         StoreUnavailable, StoreRefused: as every call; run it again afterwards.
     """
     todo = plan(store, migrations)
     if dry_run:
         return todo
     for migration in todo.migrations:
-        for statement in migration.statements:
-            store.execute(statement)
-        entry = (migration.number, migration.name, migration.checksum)
-        store.execute("INSERT INTO ent.migrations (number, name, checksum) VALUES", [entry])
+        if migration.number <= AT_ONCE:
+            _run(store, migration)
+    if any(migration.number > AT_ONCE for migration in todo.migrations):
+        with _alone(store):
+            for migration in unapplied(store, migrations):  # somebody else may have run them meanwhile
+                _run(store, migration)
     for table in todo.dimensions:
         dimensions.replace(store, table)
     return todo
+
+
+def _run(store: Store, migration: Migration) -> None:
+    for statement in migration.statements:
+        store.execute(statement)
+    entry = (migration.number, migration.name, migration.checksum)
+    store.execute("INSERT INTO ent.migrations (number, name, checksum) VALUES", [entry])
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """Hold the lock of the migrations; wait for whoever has it, for ten minutes at most."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        lock = TableLock(store.another, "migrate")
+        try:
+            lock.__enter__()
+            break
+        except UserError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - so that two that met do not meet again; no secret
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
 
 
 def _ledger(store: Store) -> dict[int, tuple[str, str]]:

@@ -1,1 +1,0 @@
-INSERT INTO ent_staging.load_lock_{number} (at) SELECT now('UTC');
