@@ -81,6 +81,7 @@ class Wall:
             ]
         )
         app.on_response_prepare.append(_set_headers)
+        app.on_shutdown.append(self._end_streams)
         app.cleanup_ctx.append(self._life)
         return app
 
@@ -88,10 +89,13 @@ class Wall:
         sweeper = asyncio.create_task(self._sweep())
         yield
         sweeper.cancel()
-        for channel in list(self._channels.values()):
-            await channel.close()
         await asyncio.to_thread(self._taker.close)
         await self._past.close()
+
+    async def _end_streams(self, _: web.Application) -> None:
+        """No viewer holds up the end; their pages say that the wall is gone, and look for it again."""
+        for channel in list(self._channels.values()):
+            await channel.close()
 
     async def _sweep(self) -> None:
         """Forget pages that nobody looks at."""
