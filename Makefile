@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint bench bench-queries lock clean screenshots
+.PHONY: setup run test lint bench bench-queries chaos lock clean screenshots
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -38,6 +38,13 @@ bench-queries: setup
 # Pictures of the wall's main states, on simulated traffic; needs a chromium. ARGS: the folder they go to.
 screenshots: setup
 	$(BIN)/python -m tests.wall.screenshots $(or $(ARGS),build/screenshots)
+
+# A seeded campaign of faults; its last line reads `lost 0, doubled 0`. Needs Java and Maven (Apache Kafka).
+SEED ?= 1
+FAULTS ?= 8
+
+chaos: setup
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) $(ARGS)
 
 # New lock files: universal (every supported Python), hashed, without the address of an index. The image's hold what the
 # worker needs, at the versions of the first.
