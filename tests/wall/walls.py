@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from tests.acceptance.stack import Stack
 from tests.support.brokers import free_port
 
-READY_SECONDS = 90.0
+READY_SECONDS, STOP_SECONDS = 90.0, 20.0
 
 
 @dataclass
@@ -57,7 +58,7 @@ def running_wall(stack: Stack, **variables: str) -> Iterator[str]:
     log = stack.folder / f"wall-{port}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "wall"],
+            [sys.executable, "-X", "faulthandler", "-m", "pipeline", "wall"],
             env=wall_environment(stack, port) | variables,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -77,8 +78,8 @@ def running_wall(stack: Stack, **variables: str) -> Iterator[str]:
     finally:
         process.terminate()
         try:
-            assert process.wait(30) == 0, log.read_text()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait(10)
+            status = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # its log then says what each of its threads is waiting for
+            status = process.wait(10)
+        assert status == 0, log.read_text()
