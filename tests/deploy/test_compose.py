@@ -52,6 +52,7 @@ def test_every_image_is_pinned_to_a_version() -> None:
         "grants": "clickhouse/clickhouse-server:25.8",
         "migrate": "instant-t:0.1.0",
         "worker": "instant-t:0.1.0",
+        "wall": "instant-t:0.1.0",
         "status": "instant-t:0.1.0",
         "prometheus": "prom/prometheus:v3.14.0",
         "grafana": "grafana/grafana:13.2.1",
@@ -68,7 +69,7 @@ def test_a_service_keeps_no_privilege_it_does_not_need(name: str) -> None:
 
 def test_every_port_is_bound_to_loopback() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 5
+    assert len(ports) == 6
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
 
 
