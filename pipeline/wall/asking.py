@@ -10,7 +10,6 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from pipeline.errors import StoreRefused
 from pipeline.store.client import Store
 from pipeline.store.sql import statements
 from pipeline.wall.address import KINDS
@@ -100,11 +99,8 @@ def count_minutes(
 
 
 def count_hours(store: Store, since: int, until: int) -> list[tuple[int, str, str, Counts]]:
-    """Rows (hour, kind, value, counts) of the hours in [since, until); none in a store without that history."""
-    try:
-        rows = store.execute(_query("count_hours"), {"since": _time(since), "until": _time(until)})
-    except StoreRefused:
-        return []
+    """Rows (hour, kind, value, counts) of the hours in [since, until)."""
+    rows = store.execute(_query("count_hours"), {"since": _time(since), "until": _time(until)})
     return [(hour, kind, key, Counts(*counts)) for hour, kind, key, *counts in rows]
 
 
