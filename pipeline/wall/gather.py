@@ -40,7 +40,7 @@ async def live_facts(address: Address, live: Live, past: Past) -> Facts:
     )  # fmt: skip
 
 
-async def past_facts(address: Address, live: Live, past: Past) -> Facts:
+async def past_facts(address: Address, past: Past) -> Facts:
     """The same for an instant of the past.
 
     Raises:
@@ -55,7 +55,7 @@ async def past_facts(address: Address, live: Live, past: Past) -> Facts:
     total = instant.counts["total"].get("", Counts())
     return Facts(
         at, at.timestamp(), instant.window, series, instant.counts, national, *references, words,
-        live.seen, _closed(calendar, at), instant.by_hours, is_known=total.hits > 0 or bool(national.hits),
+        await past.seen(at), _closed(calendar, at), instant.by_hours, is_known=total.hits > 0 or bool(national.hits),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from pipeline.wall.series import MINUTE, Series
 from pipeline.wall.taker import STOP_SECONDS, Focus
 
 HOUR = 3600
+DAY = 24 * HOUR
 STORE_SECONDS = 20.0
 ANSWERS_MAX = 400
 FRESH_SECONDS = 60.0
@@ -80,6 +81,11 @@ class Past:
         until = int(at.timestamp() + ahead) // GRID * GRID + GRID
         return await self._once(("series", focus, since, until), lambda: self._series(focus, since, until))
 
+    async def seen(self, at: datetime) -> dict[str, frozenset[str]]:
+        """Kind → values that had traffic in the 24 hours before the hour of `at`."""
+        hour = int(at.timestamp()) // HOUR * HOUR
+        return await self._once(("seen", hour), lambda: self._seen(hour))
+
     async def calendar(self, days: tuple[date, ...]) -> list[CalendarDay]:
         """The rows of some days and of every rentrée up to the last of them."""
         return await self._once(("calendar", days), lambda: self._ask(read_calendar, days, max(days)))
@@ -116,6 +122,14 @@ class Past:
         for _, kind, key, row in self._ask(count_hours, hour, hour + HOUR):
             counts[kind][key] = row
         return Instant(60, counts, by_hours=True)
+
+    def _seen(self, hour: int) -> dict[str, frozenset[str]]:
+        if not _is_old(datetime.fromtimestamp(hour - DAY, UTC)):
+            return {kind: frozenset(self._ask(count_window, kind, hour, DAY // MINUTE)) for kind in KINDS}
+        values: dict[str, set[str]] = {kind: set() for kind in ("total", *KINDS)}
+        for _, kind, key, _ in self._ask(count_hours, hour - DAY, hour):
+            values[kind].add(key)
+        return {kind: frozenset(keys) for kind, keys in values.items()}
 
     def _series(self, focus: Focus, since: int, until: int) -> Series:
         kind, key = focus

@@ -135,7 +135,7 @@ class Wall:
         facts = None
         try:
             if address.at is not None:
-                facts = await past_facts(address, live, self._past)
+                facts = await past_facts(address, self._past)
             elif live.taken_at:
                 facts = await asyncio.wait_for(live_facts(address, live, self._past), REFERENCE_SECONDS)
         except TimeoutError:

@@ -100,6 +100,13 @@ def test_a_past_instant_shows_what_was_counted_then(wall: str, crowd: Crowd) -> 
     assert figures(f"/?t={t}&fenetre=5&academie=Lyon") == dict.fromkeys(("pages", "visites", "visiteurs"), "60")
 
 
+def test_a_past_instant_knows_nothing_of_what_came_after_it(wall: str, crowd: Crowd) -> None:
+    before = datetime.fromtimestamp(time.time() - 3 * 3600, UTC)
+    page = get(f"{wall}/?t={before:%Y-%m-%dT%H:%M:%SZ}&fenetre=5").body
+    assert 'data-etat="silence"' not in page
+    assert "Aucune donnée n" in page
+
+
 def test_an_unknown_address_is_not_found_in_french(wall: str) -> None:
     answer = get(f"{wall}/nulle-part")
     assert answer.status == 404
