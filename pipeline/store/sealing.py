@@ -35,6 +35,10 @@ SETTLE = timedelta(seconds=5)
 MOST_MINUTES = 10
 """Minutes sealed by one insert: bounds its memory, and how long one round keeps the store busy."""
 
+FEW_CELLS = 300_000
+"""Rows of an hour up to which all its minutes are sealed by one insert: each insert costs a tenth of a second of its
+own, and a quiet day has as many minutes as a busy one."""
+
 MOST_UNCOUNTED_DAYS = 7
 """Days whose integers one round makes up for, after an upgrade."""
 
@@ -57,7 +61,7 @@ MINUTE = Tier("minute", 60, ("seal_keys", "seal_minutes"), MOST_MINUTES)
 TEN = Tier("ten", 600, ("seal_tens",), 12)
 HOUR = Tier("hour", 3600, ("seal_hours", "seal_counts_hour"), 4)
 DAY = Tier("day", 86400, ("seal_counts_day",), 1)
-_ABOVE = {MINUTE: TEN, TEN: HOUR, HOUR: DAY}
+_ABOVE = {"minute": TEN, "ten": HOUR, "hour": DAY}
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,11 @@ def seal_day(store: Store, day: date, database: str = LIVE) -> None:
     begin = _epoch(_midnight(day))
     hours = range(begin, begin + DAY.seconds, HOUR.seconds)
     for since in hours:
-        unsealed = _starts(store, "list_unsealed_minutes", database, since=since, till=since + HOUR.seconds)
-        _seal(store, MINUTE, unsealed, database)
+        span = {"since": since, "till": since + HOUR.seconds}
+        unsealed = _starts(store, "list_unsealed_minutes", database, **span)
+        if unsealed:
+            ((cells,),) = store.execute(query("count_cells", database), span)
+            _seal(store, MINUTE._replace(most=60) if cells <= FEW_CELLS else MINUTE, unsealed, database)
     for tier in (TEN, HOUR):
         while _seal_spans(store, tier, begin, begin + DAY.seconds, database):
             pass
@@ -193,7 +200,7 @@ def _seal(store: Store, tier: Tier, starts: Sequence[int], database: str) -> Non
         ((clock,),) = store.execute(query("read_clock"))
         for insert in tier.inserts:
             store.execute(query(insert, database), {"starts": batch})
-        if above := _ABOVE.get(tier):
+        if above := _ABOVE.get(tier.name):
             touched = {"tier": above.name, "seconds": above.seconds, "starts": batch}
             store.execute(query("touch_span", database), touched)
         store.execute(query("mark_sealed", database), {"tier": tier.name, "starts": batch, "clock": clock})
