@@ -241,6 +241,8 @@ class Prometheus:
                 found = json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
+                if error.code == 503:
+                    raise ConnectionError("it listens and is not ready yet") from None
                 raise AssertionError(error.read().decode()) from None
         result: list[dict[str, Any]] = found["data"]["result"]
         return result
