@@ -1,7 +1,7 @@
 """Pictures of the main states of the wall, on simulated traffic: `make screenshots`, or with a folder as argument.
 
-A rentrée that goes well, and the outage of 6 April 2021, each moved so that its interesting minute is now; an hour of
-it is counted before the first picture, and it goes on while the pictures are taken.
+A rentrée that goes well, and the outage of 6 April 2021, each moved so that its interesting minute is now; three quarters
+of an hour of it are counted before the first picture, and it goes on while the pictures are taken.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from tests.support.brokers import embedded_broker
 from tests.wall.conftest import chromium_path
 from tests.wall.walls import running_wall
 
-RATE = 300
+RATE = 100
+"""Pages a second, of the whole country; enough for each académie to be judged."""
 PARIS = ZoneInfo("Europe/Paris")
-BEFORE, AFTER = timedelta(minutes=65), timedelta(minutes=12)
+BEFORE, AFTER = timedelta(minutes=45), timedelta(minutes=10)
 
 
 class Played:
@@ -126,7 +127,7 @@ class Camera:
     def take(self, page: Page, name: str, whole: bool = False) -> None:
         path = self._folder / f"{name}.png"
         page.screenshot(path=path, full_page=whole)
-        print(path)
+        print(path, flush=True)
 
 
 def main(folder: Path) -> None:
@@ -147,6 +148,13 @@ def take_calm(camera: Camera, stack: Stack, url: str) -> None:
     with camera.page(url) as page:
         camera.take(page, "direct")
         camera.take(page, "direct-entier", whole=True)
+        for palette in ("sombre", "daltonien"):
+            page.locator("select[data-palette]").select_option(palette)
+            camera.take(page, palette)
+        page.locator("select[data-palette]").select_option("clair")
+        page.keyboard.press("m")
+        page.wait_for_timeout(1500)
+        camera.take(page, "mode-mur")
     for width, height in ((360, 740), (1280, 720), (2560, 1440)):
         with camera.page(url, width, height) as page:
             camera.take(page, f"direct-{width}", whole=width == 360)
