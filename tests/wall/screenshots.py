@@ -1,7 +1,7 @@
 """Pictures of the main states of the wall, on simulated traffic: `make screenshots`, or with a folder as argument.
 
-A rentrée that goes well, and the outage of 6 April 2021, each moved so that its interesting minute is now; three quarters
-of an hour of it are counted before the first picture, and it goes on while the pictures are taken.
+A rentrée that goes well, and the outage of 6 April 2021, each moved so that its interesting minute is now. Three
+quarters of an hour are counted before the first picture, and the traffic goes on while they are taken.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def test_nobody_counts_for_more_than_the_largest_share() -> None:
 
 def judged(series: Series, key: Key, window: int = 300) -> Judgement:
     """With the reference that a fresh `make run` has."""
-    return judge(series, by_slope(series, series, T), key, T, window, measured=True, is_open=True)
+    return judge(series, by_slope(series, series, T), key, T, window, measured=True, is_busy=True, is_open=True)
 
 
 def test_calm_traffic_is_as_expected() -> None:
@@ -107,10 +107,12 @@ def test_silent_not_measured_and_not_open_are_three_states() -> None:
     last_week = ByDay("même heure", week_before, 604800)
     nothing = ByDay("même heure", Series(), 604800)
 
-    def state(reference: ByDay, *, measured: bool, is_open: bool) -> State:
-        return judge(series, reference, LYON, T, 300, measured=measured, is_open=is_open).state
+    def state(reference: ByDay, *, measured: bool, is_open: bool, is_busy: bool = True) -> State:
+        return judge(series, reference, LYON, T, 300, measured=measured, is_busy=is_busy, is_open=is_open).state
 
     assert state(last_week, measured=True, is_open=True) is State.SILENT
+    assert state(nothing, measured=True, is_open=True) is State.SILENT  # for so long that nothing is expected any more
+    assert state(nothing, measured=True, is_open=True, is_busy=False) is State.UNJUDGED
     assert state(nothing, measured=False, is_open=True) is State.ABSENT
     assert state(nothing, measured=True, is_open=False) is State.CLOSED
     assert state(nothing, measured=False, is_open=False) is State.CLOSED
