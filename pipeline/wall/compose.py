@@ -26,6 +26,9 @@ OWN_LOW, OWN_HIGH = 0.7, 1.4
 LISTED_MAX = {"plateforme": 6, "exploitant": 5}
 """Platforms, operators and projects are free texts: a wall shows the largest, the table has them all."""
 RATE_SECONDS = MINUTE
+LATELY = 75 * MINUTE
+BUSY = 100
+"""Pages within a day, or lately, from which a quarter of an hour without any is a silence."""
 _ATTENTION = {
     State.SILENT: 0, State.FALL: 1, State.LOW: 2, State.PEAK: 3, State.HIGH: 4,
 }  # fmt: skip
@@ -284,7 +287,9 @@ def _judge(facts: Facts, kind: str, key: str, crossed: bool) -> Judgement:
     series = facts.series if crossed else facts.national
     moment = datetime.fromtimestamp(facts.read_until, UTC)
     # A crossing that never was is not measured, however often its parts were seen.
-    measured = (kind, key) in series.hits or (not crossed and key in facts.seen.get(kind, ()))
+    in_a_day = 0 if crossed else facts.seen.get(kind, {}).get(key, 0)
+    measured = (kind, key) in series.hits or in_a_day > 0
+    lately = series.over((kind, key), facts.read_until - LATELY, facts.read_until)
     return judge(
         series,
         _reference(facts, crossed),
@@ -292,6 +297,7 @@ def _judge(facts: Facts, kind: str, key: str, crossed: bool) -> Judgement:
         facts.read_until,
         facts.window * MINUTE,
         measured=measured,
+        is_busy=max(in_a_day, lately) >= BUSY,
         # Only a territory opens later than others.
         is_open=is_open(place, moment, facts.closed_zones) or (not measured and (place is None or crossed)),
     )

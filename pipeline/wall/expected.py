@@ -241,7 +241,15 @@ def is_news(seen: float, expected: float) -> bool:
 
 
 def judge(
-    series: Series, reference: Reference | None, key: Key, at: float, window: int, *, measured: bool, is_open: bool
+    series: Series,
+    reference: Reference | None,
+    key: Key,
+    at: float,
+    window: int,
+    *,
+    measured: bool,
+    is_busy: bool,
+    is_open: bool,
 ) -> Judgement:
     """What the last minutes of a value mean.
 
@@ -252,6 +260,7 @@ def judge(
         at: end of the window, epoch seconds.
         window: its length, seconds.
         measured: it was seen within the last day.
+        is_busy: often enough for a quarter of an hour without a page to mean something.
         is_open: at this hour, traffic is to be expected of it.
     """
     for length in (min(JUDGED, window), window, 15 * MINUTE):
@@ -270,7 +279,8 @@ def judge(
         return Judgement(State.ABSENT if is_open else State.CLOSED, None)
     if not is_open:
         return Judgement(State.CLOSED, None)
-    return Judgement(State.SILENT if not expected else State.UNJUDGED, None)
+    # Of a place with a page every other hour, nothing can be said.
+    return Judgement(State.SILENT if is_busy and not expected else State.UNJUDGED, None)
 
 
 def is_open(place: Place | None, moment: datetime, closed_zones: Mapping[str, str]) -> bool:
@@ -291,4 +301,4 @@ def is_open(place: Place | None, moment: datetime, closed_zones: Mapping[str, st
 
 def total_ratio(series: Series, reference: Reference | None, at: float, window: int) -> Judgement:
     """The judgement of the whole, which is measured and open by definition."""
-    return judge(series, reference, TOTAL, at, window, measured=True, is_open=True)
+    return judge(series, reference, TOTAL, at, window, measured=True, is_busy=True, is_open=True)

@@ -45,7 +45,8 @@ class Facts:
     national_reference: Reference | None = None
     reference_words: str = ""
     """What the present is compared with, or why it is with nothing."""
-    seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    seen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Kind → value → pages within a day."""
     closed_zones: Mapping[str, str] = field(default_factory=dict)
     by_hours: bool = False
     is_known: bool = True

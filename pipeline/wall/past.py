@@ -81,8 +81,8 @@ class Past:
         until = int(at.timestamp() + ahead) // GRID * GRID + GRID
         return await self._once(("series", focus, since, until), lambda: self._series(focus, since, until))
 
-    async def seen(self, at: datetime) -> dict[str, frozenset[str]]:
-        """Kind → values that had traffic in the 24 hours before the hour of `at`."""
+    async def seen(self, at: datetime) -> dict[str, dict[str, int]]:
+        """Kind → value → pages in the 24 hours before the hour of `at`."""
         hour = int(at.timestamp()) // HOUR * HOUR
         return await self._once(("seen", hour), lambda: self._seen(hour))
 
@@ -123,13 +123,16 @@ class Past:
             counts[kind][key] = row
         return Instant(60, counts, by_hours=True)
 
-    def _seen(self, hour: int) -> dict[str, frozenset[str]]:
+    def _seen(self, hour: int) -> dict[str, dict[str, int]]:
+        pages: dict[str, dict[str, int]] = {kind: {} for kind in ("total", *KINDS)}
         if not _is_old(datetime.fromtimestamp(hour - DAY, UTC)):
-            return {kind: frozenset(self._ask(count_window, kind, hour, DAY // MINUTE)) for kind in KINDS}
-        values: dict[str, set[str]] = {kind: set() for kind in ("total", *KINDS)}
-        for _, kind, key, _ in self._ask(count_hours, hour - DAY, hour):
-            values[kind].add(key)
-        return {kind: frozenset(keys) for kind, keys in values.items()}
+            for kind in KINDS:
+                rows = self._ask(count_window, kind, hour, DAY // MINUTE)
+                pages[kind] = {key: counts.hits for key, counts in rows.items()}
+        else:
+            for _, kind, key, counts in self._ask(count_hours, hour - DAY, hour):
+                pages[kind][key] = pages[kind].get(key, 0) + counts.hits
+        return pages
 
     def _series(self, focus: Focus, since: int, until: int) -> Series:
         kind, key = focus

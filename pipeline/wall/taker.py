@@ -62,8 +62,8 @@ class Live:
     series: Mapping[Focus, Series] = field(default_factory=dict)
     counts: Mapping[tuple[int, str], dict[str, Counts]] = field(default_factory=dict)
     """(window in minutes, kind) → value → counts."""
-    seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Kind → values that had traffic within a day."""
+    seen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Kind → value → pages within a day."""
 
 
 def known_until(freshness: Freshness, worker: bool | None, now: float) -> float:
@@ -189,7 +189,8 @@ class Taker:
         rows = self._ask(lambda: count_window(self._store, kind, till, SEEN_MINUTES))
         self._seen_at[kind] = now
         known = self.latest.seen
-        self.latest = replace(self.latest, seen={**known, kind: frozenset(rows) | known.get(kind, frozenset())})
+        pages = {**known.get(kind, {}), **{key: counts.hits for key, counts in rows.items()}}
+        self.latest = replace(self.latest, seen={**known, kind: pages})
 
     def _ask(self, question: Callable[[], T]) -> T:
         self.asked += 1
