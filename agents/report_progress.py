@@ -75,8 +75,11 @@ def make(
         if telling is not None and not telling.done():
             return  # the sink's thread waits for the store
         known = {(p.topic, p.partition): p for p in latest()}
-        # A partition that another worker has now is that worker's to tell.
-        positions = tuple(known[tp]._replace(lag_records=lag) for tp, lag in sorted(assigned.items()) if tp in known)
+        # A partition that another worker has now is that worker's to tell. One of which nothing was counted yet is told
+        # as well: what was said of it before may be of a log that is gone.
+        positions = tuple(
+            known.get(tp, Position(*tp, 0, 0, 0, 0))._replace(lag_records=lag) for tp, lag in sorted(assigned.items())
+        )
         since_told = asyncio.get_running_loop().time() - told_at
         if since_told >= (TELL_SECONDS if positions != told else IDLE_SECONDS):
             telling = asyncio.create_task(tell(positions))

@@ -11,7 +11,7 @@ class Position(NamedTuple):
     topic: str
     partition: int
     next_offset: int
-    """The first offset not yet counted or rejected."""
+    """The first offset not yet counted or rejected; 0 while the worker has counted nothing of the partition."""
     newest_event_us: int
     """Newest event time counted, microseconds since the epoch; 0 when none."""
     newest_arrival_ms: int
