@@ -37,8 +37,8 @@ JUDGED = 2 * MINUTE
 """A ratio is that of the last minutes even in a long window: an outage has to show while it is young."""
 ENOUGH = 20.0
 """Expected hits under which a ratio says nothing."""
-SILENT_FROM = 5.0
-"""Expected hits from which none at all is a silence."""
+NORMAL_FROM, NORMAL_TO = 0.80, 1.25
+"""Ratios that need no colour; one beyond them that may be noise is not judged."""
 DISPERSION = 4.0
 """Variance of a count by its mean: a visit is some four pages in a row."""
 REFERENCE_ERROR = 0.08
@@ -79,7 +79,8 @@ WORDS = {
     State.UNJUDGED: "trop peu de trafic, ou de recul, pour juger",
 }
 _STEPS = (
-    (0.05, State.SILENT), (0.35, State.FALL), (0.60, State.LOW), (0.80, State.LOWER), (1.25, State.NORMAL),
+    (0.05, State.SILENT), (0.35, State.FALL), (0.60, State.LOW), (NORMAL_FROM, State.LOWER),
+    (NORMAL_TO, State.NORMAL),
     (1.60, State.HIGHER), (2.20, State.HIGH),
 )  # fmt: skip
 
@@ -269,11 +270,11 @@ def judge(
         if expected is not None and expected >= ENOUGH:
             ratio = seen / expected
             if not is_news(seen, expected):
-                return Judgement(State.NORMAL, ratio)
+                return Judgement(State.NORMAL if NORMAL_FROM <= ratio <= NORMAL_TO else State.UNJUDGED, ratio)
             return Judgement(next((state for limit, state in _STEPS if ratio < limit), State.PEAK), ratio)
     if seen > 0:
         return Judgement(State.UNJUDGED, None)
-    if expected is not None and expected >= SILENT_FROM:
+    if expected is not None and is_news(0, expected):
         return Judgement(State.SILENT, 0.0)
     if not measured:
         return Judgement(State.ABSENT if is_open else State.CLOSED, None)

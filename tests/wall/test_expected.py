@@ -90,9 +90,10 @@ def test_a_value_has_the_state_of_its_ratio(hits: int, state: State) -> None:
     assert judged(traffic({LYON: 1000, **others}, {LYON: hits * 10}), LYON).state is state
 
 
-def test_a_difference_within_the_noise_of_a_small_count_is_no_news() -> None:
+def test_a_difference_within_the_noise_of_a_small_count_is_neither_news_nor_called_normal() -> None:
     others = {("academie", name): 100 for name in ("Lille", "Paris", "Nantes", "Nice", "Dijon")}
-    assert judged(traffic({LYON: 100, **others}, {LYON: 70}), LYON) == Judgement(State.NORMAL, 0.7)
+    assert judged(traffic({LYON: 100, **others}, {LYON: 70}), LYON) == Judgement(State.UNJUDGED, 0.7)
+    assert judged(traffic({LYON: 100, **others}, {LYON: 90}), LYON) == Judgement(State.NORMAL, 0.9)
     assert judged(traffic({LYON: 100, **others}, {LYON: 50}), LYON) == Judgement(State.LOW, 0.5)
 
 
