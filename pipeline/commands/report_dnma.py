@@ -63,7 +63,8 @@ def dnma(week: str, out: Path | None, separator: str) -> None:
         days = [day for (day,) in store.execute(query("report_measured_days"), {"first": monday, "last": sunday})]
         rows = list(_read_week(store, monday)) if days else []
     if not rows:
-        raise UserError(f"No school was measured in the week {week_name(monday)}: nothing is written.")
+        week = week_name(monday)
+        raise UserError(f"No school of five visitors or more was measured in the week {week}: nothing is written.")
     for note in notes(monday, now, days, any(visitors is None for *_, visitors in rows)):
         click.echo(note, err=True)
     text = io.StringIO()

@@ -58,7 +58,8 @@ def _names(kind: str) -> dict[str, str]:
     if kind == "service":
         return {row.service: row.label_fr for row in services()}
     if kind == "profil":
-        return {row.profil_code: row.label_fr for row in profils()}
+        # The reference file says in English, behind one name, that its code is of 2012.
+        return {row.profil_code: row.label_fr.partition(" (legacy")[0] for row in profils()}
     if kind == "departement":
         return {row.departement_code: row.departement_name for row in territories()}
     return {}

@@ -129,12 +129,12 @@ class Taker:
     def _round(self) -> None:
         """One look at everything; each answer is shown as it comes, so that a slow one holds up none but itself."""
         now = self._clock()
-        till = (int(now) // STEP + 1) * STEP
         wanted = self.wanted
         windows = sorted({window for _, window in wanted} | {DEFAULT_WINDOW})
         foci = {COUNTRY, *sorted({focus for focus, _ in wanted})[:WATCHED_MAX]}
         freshness = self._ask(lambda: read_freshness(self._store))
         until = known_until(freshness, self.latest.worker, now)
+        till = (int(until) // STEP + 1) * STEP  # windows end where the curves do, also while events wait
         series = {focus: self.latest.series.get(focus, Series()) for focus in foci}
         self._whole_at = {focus: at for focus, at in self._whole_at.items() if focus in foci}
         new = {focus: known for focus, known in series.items() if focus not in self._whole_at}

@@ -183,7 +183,8 @@ def test_a_week_is_written_into_a_file_with_the_separator_one_wants(instant_t: R
 def test_a_week_without_a_school_is_an_error_and_writes_no_file(instant_t: Run, tmp_path: Path) -> None:
     file = tmp_path / "dnma.csv"
     outcome = instant_t("report", "dnma", "--week", "2019-W36", "--out", str(file))
-    assert outcome == (1, "", "instant-t: No school was measured in the week 2019-W36: nothing is written.\n")
+    said = "instant-t: No school of five visitors or more was measured in the week 2019-W36: nothing is written.\n"
+    assert outcome == (1, "", said)
     assert not file.exists()
 
 
