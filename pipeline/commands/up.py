@@ -151,7 +151,9 @@ def _wall(settings: Settings) -> str:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    return dict(os.environ) | {"INSTANT_T_STATE": str(settings.state.resolve()), "PYTHONUNBUFFERED": "1"}
+    # The parts import what is installed, never a file of the folder one happens to stand in.
+    safe = {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+    return dict(os.environ) | safe | {"INSTANT_T_STATE": str(settings.state.resolve())}
 
 
 def _command(*arguments: str) -> list[str]:
