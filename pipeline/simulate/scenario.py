@@ -129,7 +129,7 @@ SCENARIOS = (
     Scenario(
         name="service-mort",
         title="Un service à zéro : les notes ne sont plus comptées, mardi 23 septembre 2025 à 9 h",
-        story="on 23 September 2025, from 9:00, the service NOTES sends nothing any more, anywhere; people use it as before",
+        story="on 23 September 2025, from 9:00, the service NOTES sends nothing, anywhere; people use it as before",
         opens=_paris(2025, 9, 23, 7, 30),
         last_day=date(2025, 9, 23),
         rate=calibration.MEAN_RATE,
@@ -139,7 +139,7 @@ SCENARIOS = (
     Scenario(
         name="academie-muette",
         title="Une académie muette : Lille, mardi 9 septembre 2025 à 9 h",
-        story="on 9 September 2025, from 9:00, no school of the académie de Lille sends anything, as four did that month",
+        story="on 9 September 2025, from 9:00, no school of the académie de Lille sends anything",
         opens=_paris(2025, 9, 9, 7, 30),
         last_day=date(2025, 9, 9),
         rate=calibration.MEAN_RATE,
@@ -149,7 +149,7 @@ SCENARIOS = (
     Scenario(
         name="tempete-de-retries",
         title="Une tempête de rechargements : itslearning, mardi 16 septembre 2025, 8 h 30 - 9 h 15",
-        story="on 16 September 2025, 8:30-9:15, each page of the platform itslearning is loaded four times: no more people",
+        story="on 16 September 2025, 8:30-9:15, each page of the platform itslearning is loaded four times",
         opens=_paris(2025, 9, 16, 7, 30),
         last_day=date(2025, 9, 16),
         rate=calibration.MEAN_RATE,
