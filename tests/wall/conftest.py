@@ -25,7 +25,7 @@ def chromium_path() -> str | None:
     return next((path for path in map(shutil.which, names) if path), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Broker, store, schema, topics and one worker."""
     with embedded_broker() as broker, running_stack(broker, tmp_path_factory.mktemp("wall")) as running:
@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stop(running.gateway.process)  # a test may have started another one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def crowd(stack: Stack) -> Iterator[Crowd]:
     """The small country: forty minutes of it are counted, and it goes on."""
     crowd = Crowd(stack.broker.address)
@@ -54,14 +54,14 @@ def crowd(stack: Stack) -> Iterator[Crowd]:
         crowd.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def wall(stack: Stack, crowd: Crowd) -> Iterator[str]:
     """The address of the wall before that pipeline."""
     with running_wall(stack) as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A real browser, once for all."""
     executable = chromium_path()
