@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 from pipeline.wall import drawing, french
 from pipeline.wall.address import Address
 from pipeline.wall.asking import Counts
-from pipeline.wall.expected import WORDS, Judgement, Reference, State, is_open, judge, total_ratio
+from pipeline.wall.expected import (
+    JUDGED,
+    WORDS,
+    Judgement,
+    Reference,
+    State,
+    expected_over,
+    is_open,
+    judge,
+    total_ratio,
+)
 from pipeline.wall.facts import Facts
 from pipeline.wall.places import FAMILLES, Place, label, places
 from pipeline.wall.series import MINUTE, TOTAL, Key, Series
@@ -25,7 +35,6 @@ OWN_LOW, OWN_HIGH = 0.7, 1.4
 """Against the whole: where a service or a profile has a trouble of its own."""
 LISTED_MAX = {"plateforme": 6, "exploitant": 5}
 """Platforms, operators and projects are free texts: a wall shows the largest, the table has them all."""
-RATE_SECONDS = MINUTE
 LATELY = 75 * MINUTE
 BUSY = 100
 """Pages within a day, or lately, from which a quarter of an hour without any is a silence."""
@@ -176,21 +185,24 @@ def _headline(address: Address, facts: Facts) -> Headline:
     at = facts.read_until
     if address.kind == "total":
         counts = facts.counts.get("total", {}).get("") or _by_minutes(facts, facts.series, TOTAL)
-        judgement = total_ratio(facts.series, facts.reference, at, facts.window * MINUTE)
+        series, reference, key = facts.series, facts.reference, TOTAL
+        judgement = total_ratio(series, reference, at, facts.window * MINUTE)
         if not facts.is_known:
             judgement = Judgement(State.UNJUDGED, None)
         title = "France entière"
     else:
         counts = facts.counts.get(address.kind, {}).get(address.key) or _by_minutes(facts, facts.series, TOTAL)
+        series, reference, key = facts.national, facts.national_reference, (address.kind, address.key)
         judgement = _judge(facts, address.kind, address.key, crossed=False)
         title = label(address.kind, address.key)
-    rate = facts.series.over(TOTAL, at - RATE_SECONDS, at) / RATE_SECONDS
-    last_minute = int(at) // MINUTE * MINUTE - MINUTE
-    expected = facts.reference.rate(TOTAL, last_minute) if facts.reference else None
+    # Over the span that is judged, so that rate, expectation and percent say the same.
+    span = _judged_seconds(facts)
+    rate = series.over(key, at - span, at) / span
+    expected = expected_over(reference, key, at - span, at)
     return Headline(
         title=title,
         rate=_or_dash(facts, french.per_second(rate if not facts.by_hours else counts.hits / 3600)),
-        expected_rate="" if expected is None else french.per_second(expected / MINUTE),
+        expected_rate="" if expected is None else french.per_second(expected / span),
         judgement=judgement,
         words=WORDS[judgement.state],
         ratio="" if judgement.ratio is None else french.percent(judgement.ratio),
@@ -249,7 +261,8 @@ def _row(address: Address, facts: Facts, kind: str, key: str, counts: Counts, sh
     series = facts.series if crossed else facts.national
     judgement = _judge(facts, kind, key, crossed)
     at = facts.read_until
-    rate = series.over((kind, key), at - RATE_SECONDS, at) / RATE_SECONDS
+    span = _judged_seconds(facts)
+    rate = series.over((kind, key), at - span, at) / span
     if facts.by_hours:
         rate = counts.hits / 3600
     name = label(kind, key)
@@ -274,6 +287,10 @@ def _row(address: Address, facts: Facts, kind: str, key: str, counts: Counts, sh
         place=places().get(key) if kind == "academie" else None,
         is_chosen=chosen,
     )
+
+
+def _judged_seconds(facts: Facts) -> int:
+    return min(JUDGED, facts.window * MINUTE)
 
 
 def _reference(facts: Facts, crossed: bool) -> Reference | None:
