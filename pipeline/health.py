@@ -63,26 +63,30 @@ class Pulse:
         now = self._clock()
         if self._beat is None:
             return "starting: the worker has not joined its consumer group yet"
-        if now - self._beat > self.stuck_seconds:
-            return f"stuck: the event loop has not run for {now - self._beat:.0f} s"
-        if self._lag and now - self._progress > self.stuck_seconds:
-            waited = f"{self._lag} records wait and none became durable for {now - self._progress:.0f} s"
-            return f"waiting for ClickHouse: {waited}" if self._is_excused(now) else f"stuck: {waited}"
-        if not self._lag and now - self._heard > self.stuck_seconds:
-            return f"stuck: the broker has answered no fetch for {now - self._heard:.0f} s"
-        return None
+        is_blocked = now - self._beat > self.stuck_seconds
+        since, words = (self._beat, "the event loop has not run") if is_blocked else self._moved()
+        if now - since <= self.stuck_seconds:
+            return None
+        return f"{'waiting for ClickHouse' if self._is_excused(now) else 'stuck'}: {words} for {now - since:.0f} s"
 
     def silent_for(self) -> float:
         """Seconds for which a sign of life has been missing that a new start could bring back; 0 when all is well."""
-        ailment = self.ailment()
-        if ailment is None or not ailment.startswith("stuck"):
-            return 0.0
-        assert self._beat is not None
         now = self._clock()
-        return now - min(self._beat, self._progress if self._lag else self._heard)
+        if self._beat is None or self._is_excused(now):
+            return 0.0
+        silent = now - min(self._beat, self._moved()[0])
+        return silent if silent > self.stuck_seconds else 0.0
+
+    def _moved(self) -> tuple[float, str]:
+        """When something last moved, and what is to be said once that is too long ago."""
+        if self._lag:
+            return self._progress, f"{self._lag} records wait and none became durable"
+        return self._heard, "the broker has answered no fetch"
 
     def _is_excused(self, now: float) -> bool:
-        return now - self._refused < EXCUSED_SECONDS
+        """Whether records wait for a store that does not take them, while the loop runs."""
+        assert self._beat is not None
+        return self._lag > 0 and now - self._beat <= self.stuck_seconds and now - self._refused < EXCUSED_SECONDS
 
 
 class Watchdog:
