@@ -14,6 +14,7 @@ import pytest
 from tests.chaos.arena import Arena, small_disk
 from tests.chaos.campaign import Report, plan, run
 from tests.support.brokers import BROKERS
+from tests.support.machine import machine
 
 
 def main() -> None:
@@ -59,15 +60,16 @@ def print_report(report: Report) -> None:
     for strike in report.strikes:
         assert strike.recovery is not None
         by_kind.setdefault(strike.fault, []).append(strike.recovery)
-    print(f"\nseed {report.seed}, {report.broker}, {len(report.strikes)} faults in {report.seconds:.0f} s")
+    print(f"\nseed {report.seed}, {report.broker}, {len(report.strikes)} faults in {report.seconds:.0f} s; {machine()}")
     print(f"{'fault':36} {'times':>5} {'recovered, s: p50':>18} {'p95':>6}")
     for kind, times in sorted(by_kind.items()):
         print(f"{kind:36} {len(times):5d} {_quantile(times, 50):18.1f} {_quantile(times, 95):6.1f}")
     every = [time for times in by_kind.values() for time in times]
     print(f"{'all':36} {len(every):5d} {_quantile(every, 50):18.1f} {_quantile(every, 95):6.1f}")
     print(
-        f"{report.acknowledged} records acknowledged by Kafka ({report.retried} sends retried), {report.judged} judged "
-        f"by the workers as far as their metrics tell, {report.verdict.repeated_letters} dead letters repeated"
+        f"{report.acknowledged} records acknowledged by Kafka ({report.retried} sends retried: {report.in_log} in its "
+        f"log), {report.judged} judged by the workers: {report.judged - report.in_log} of them replayed; "
+        f"{report.verdict.repeated_letters} dead letters repeated; workers started again {report.restarts} times"
     )
     if report.verdict.differing_views:
         print(f"views that differ from the ledger: {', '.join(report.verdict.differing_views)}")

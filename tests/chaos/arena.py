@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,14 +42,13 @@ class WorkerSlot:
     number: int
     log: Path
     clock: Path
+    tally: Path
+    """A line for each flush that its workers acknowledged: how many records."""
     port: int
     process: subprocess.Popen[bytes] | None = None
     wanted: bool = True
     ended_at: float = 0.0
     starts: int = 0
-    counted_before: float = 0.0
-    """By the processes before this one, as /metrics last said."""
-    counted_now: float = 0.0
     statuses: list[int] = field(default_factory=list)
     """Exit statuses of the processes that ended."""
 
@@ -69,6 +66,8 @@ class Arena:
         self.logins = load(self.disk)
         self.proxy = Proxy(self.native_port, proxy_port)
         self.slots: list[WorkerSlot] = []
+        self._asker: KafkaConsumer | None = None
+        self._asking = threading.Lock()
         self._keeping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._lock = threading.RLock()
@@ -119,7 +118,9 @@ class Arena:
             number = len(self.slots)
             clock = self.folder / f"clock-{number}"
             clock.write_text("0")
-            slot = WorkerSlot(number, self.folder / f"worker-{number}.log", clock, free_port())
+            tally = self.folder / f"tally-{number}"
+            tally.touch()
+            slot = WorkerSlot(number, self.folder / f"worker-{number}.log", clock, tally, free_port())
             self.slots.append(slot)
             self._start(slot)
             return slot
@@ -151,6 +152,7 @@ class Arena:
             "INSTANT_T_STUCK_SECONDS": str(STUCK_SECONDS),
             "INSTANT_T_METRICS_PORT": str(slot.port),
             "CHAOS_CLOCK": str(slot.clock),
+            "CHAOS_TALLY": str(slot.tally),
         }
         with slot.log.open("ab") as log:
             slot.process = subprocess.Popen(
@@ -159,7 +161,7 @@ class Arena:
         slot.starts += 1
 
     def keep_workers(self) -> None:
-        """From now on: start again what ends, and read what each has counted."""
+        """From now on: start again what ends."""
         self._keeper.start()
 
     def _keep(self) -> None:
@@ -172,56 +174,53 @@ class Arena:
             if slot.process is None:
                 return
             status = slot.process.poll()
-            if status is not None:
-                if not slot.ended_at:
-                    slot.ended_at = time.monotonic()
-                    slot.statuses.append(status)
-                    slot.counted_before += slot.counted_now
-                    slot.counted_now = 0.0
-                if slot.wanted and time.monotonic() - slot.ended_at > RESTART_SECONDS:
-                    slot.ended_at = 0.0
-                    self._start(slot)
+            if status is None:
                 return
-        with contextlib.suppress(OSError, ValueError):
-            with urllib.request.urlopen(f"http://127.0.0.1:{slot.port}/metrics", timeout=0.5) as answer:
-                lines = answer.read().decode().splitlines()
-            slot.counted_now = sum(
-                float(line.rpartition(" ")[2]) for line in lines if line.startswith("ent_events_total{")
-            )
+            if not slot.ended_at:
+                slot.ended_at = time.monotonic()
+                slot.statuses.append(status)
+            if slot.wanted and time.monotonic() - slot.ended_at > RESTART_SECONDS:
+                slot.ended_at = 0.0
+                self._start(slot)
 
     def judged(self) -> int:
-        """Records made durable by all workers, as far as their metrics could be read; repeats included."""
-        return int(sum(slot.counted_before + slot.counted_now for slot in self.slots))
+        """Records made durable by all workers, repeats included."""
+        return sum(int(line) for slot in self.slots for line in slot.tally.read_text().splitlines())
 
     # -- how far --
 
     def committed(self) -> dict[int, int]:
         """Partition → committed offset; empty while the broker does not answer."""
-        try:
-            consumer = KafkaConsumer(
-                bootstrap_servers=self.broker.address,
-                group_id="instant-t",
-                enable_auto_commit=False,
-                request_timeout_ms=3_000,
-                bootstrap_timeout_ms=2_000,
-            )
-        except KafkaError:
-            return {}
-        try:
-            return {
-                number: consumer.committed(TopicPartition(VISITS, number), timeout_ms=2_000) or 0
-                for number in range(PARTITIONS)
-            }
-        except KafkaError:
-            return {}
-        finally:
-            consumer.close(autocommit=False)
+        with self._asking:
+            try:
+                if self._asker is None:
+                    self._asker = KafkaConsumer(
+                        bootstrap_servers=self.broker.address,
+                        group_id="instant-t",
+                        enable_auto_commit=False,
+                        request_timeout_ms=3_000,
+                        bootstrap_timeout_ms=2_000,
+                    )
+                return {
+                    number: self._asker.committed(TopicPartition(VISITS, number), timeout_ms=2_000) or 0
+                    for number in range(PARTITIONS)
+                }
+            except KafkaError:
+                self._ask_no_more()
+                return {}
+
+    def _ask_no_more(self) -> None:
+        if self._asker is not None:
+            self._asker.close(autocommit=False)
+            self._asker = None
 
     def close(self) -> None:
         """End everything, by process id."""
         self._keeping.set()
         if self._keeper.is_alive():
             self._keeper.join()
+        with self._asking:
+            self._ask_no_more()
         for slot in self.slots:
             if slot.process is not None and slot.process.poll() is None:
                 slot.process.send_signal(signal.SIGCONT)
