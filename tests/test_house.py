@@ -19,6 +19,7 @@ TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
 # What stands in the hall: for any room but the core, the schemas and the embedded servers.
 HALL = {"pipeline.settings", "pipeline.errors", "pipeline.topics"}
 WORKER = {"pipeline.metrics", "pipeline.health", "pipeline.worker_board", "pipeline.servers"}
+WORDS = {"pipeline.french", "pipeline.names"}
 ADAPTERS = {"pipeline.transport", "pipeline.store", "pipeline.broker", "deploy.embedded"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -32,13 +33,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline.broker": {"schemas"} | HALL,
     "pipeline.simulate": {"schemas"} | HALL,
     "pipeline.history": {"schemas", "pipeline.core", "pipeline.store"} | HALL,
-    "pipeline.reports": {"schemas"} | HALL,
-    "pipeline.wall": {"schemas", "pipeline.core", "pipeline.store"} | HALL,
+    "pipeline.reports": {"schemas"} | WORDS | HALL,
+    "pipeline.wall": {"schemas", "pipeline.core", "pipeline.store"} | WORDS | HALL,
+    "pipeline.notify": {"pipeline.alerts"} | HALL,
     "pipeline.supervisor": {"schemas", "pipeline.core", "pipeline.store", "pipeline.broker"} | HALL,
     "deploy.embedded": set(),
     "pipeline.settings": {"pipeline.errors"},
     "pipeline.errors": set(),
     "pipeline.topics": set(),
+    "pipeline.french": set(),
+    "pipeline.names": {"schemas", "pipeline.french"},
     "pipeline.metrics": {"schemas", "pipeline.core"},
     "pipeline.health": set(),
     "pipeline.worker_board": {"agents", "pipeline.core", "pipeline.metrics", "pipeline.health"},

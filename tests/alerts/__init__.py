@@ -1,0 +1,1 @@
+"""Tests of the detector of spikes, drops and silence."""
