@@ -9,9 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pipeline import french
 from pipeline.reports import growth_table as table
 from pipeline.reports.compare import Report, Row
-from pipeline.reports.french import MINUS, number, percent, plural, signed
 from pipeline.reports.labels import KINDS, MEASURES
 from pipeline.reports.plots import HEIGHT, LEFT, RIGHT, WIDTH, Curves, curves, growth_bars
 
@@ -76,7 +76,7 @@ def _factor(report: Report) -> str:
     growth = report.total.comparable or report.total.raw
     if growth is None or growth.percent is None or growth.percent < 95:
         return ""
-    return f"× {number(1 + growth.percent / 100, 2)}"
+    return f"× {french.number(1 + growth.percent / 100, 2)}"
 
 
 def _cards(report: Report) -> list[tuple[str, str, str]]:
@@ -92,8 +92,8 @@ def _cards(report: Report) -> list[tuple[str, str, str]]:
         cards.append(("Évolution brute", table.growth_text(total.raw, total), "tous les jours mesurés"))
     if total.schools is not None:
         like = total.like_for_like
-        shown = percent(like.percent) if like is not None and like.percent is not None else "–"
-        remark = f"{plural(total.schools.both, 'établissement')} mesurés aux deux périodes"
+        shown = french.growth(like.percent) if like is not None and like.percent is not None else "–"
+        remark = f"{french.plural(total.schools.both, 'établissement')} mesurés aux deux périodes"
         cards.append(("Périmètre constant", "masqué" if total.schools.is_hidden else shown, remark))
     return cards
 
@@ -103,7 +103,7 @@ def _bars(report: Report) -> list[tuple[str, str, float, float | None]]:
     for row in report.rows[:MOST_BARS]:
         growth = row.comparable or row.raw
         if growth is not None and growth.percent is not None:
-            found.append((row.label, percent(growth.percent), growth.percent, growth.error))
+            found.append((row.label, french.growth(growth.percent), growth.percent, growth.error))
     return sorted(found, key=lambda bar: -bar[2])
 
 
@@ -158,7 +158,7 @@ def _cells(report: Report, row: Row) -> list[dict[str, Any]]:
         texts += _school_texts(row)
     states = {"non mesuré", "pas ouvert", "zéro", "nouveau", "masqué", "–"}
     return [{"text": row.label, "kind": "label"}] + [
-        {"text": text, "kind": "state" if text in states else "down" if text.startswith(MINUS) else ""}
+        {"text": text, "kind": "state" if text in states else "down" if text.startswith(french.MINUS) else ""}
         for text in texts
     ]
 
@@ -168,6 +168,8 @@ def _school_texts(row: Row) -> list[str]:
     schools = row.schools
     if schools is None:
         return ["–", "–"]
-    moves = f" ({signed(schools.entered)} {MINUS}{number(schools.left)})" if schools.changed else ""
+    moves = (
+        f" ({french.signed(schools.entered)} {french.MINUS}{french.number(schools.left)})" if schools.changed else ""
+    )
     like = table.growth_text(row.like_for_like, row) if row.like_for_like else "–"
-    return [f"{number(schools.both)}{moves}", "masqué" if schools.is_hidden else like]
+    return [f"{french.number(schools.both)}{moves}", "masqué" if schools.is_hidden else like]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline import french
 from pipeline.reports.compare import Growth, Report, Row, Schools, State
 from pipeline.reports.day_classes import ZONES, class_text
-from pipeline.reports.french import days_text, number, percent, plural, signed, span_text
 from pipeline.reports.labels import KINDS, MEASURES, zone
 
 CSV_COLUMNS = (
@@ -39,7 +39,7 @@ def side_text(report: Report, side: str) -> str:
     days = report.period_days if side == "period" else report.reference_days
     mix = report.period_mix if side == "period" else report.reference_mix
     kinds = ", ".join(class_text(name, count) for name, count in sorted(mix.items(), key=lambda item: -item[1]))
-    span = span_text(period.first, period.last)
+    span = french.span(period.first, period.last)
     if not report.scope.hours.is_whole_day:
         span += f", de {report.scope.hours.start} h à {report.scope.hours.end} h (heure de Paris)"
     elif period.is_instants:
@@ -47,8 +47,8 @@ def side_text(report: Report, side: str) -> str:
         span += f" ({start} à {end})"
     many = "jours mesurés" if len(days) > 1 else "jour mesuré"
     total = total_of(report, side)
-    summed = f" ; {number(total)} {MEASURES[report.measure]} en tout" if total is not None else ""
-    return f"{span} : {number(len(days))} {many}" + (f" ({kinds})" if kinds else "") + summed
+    summed = f" ; {french.number(total)} {MEASURES[report.measure]} en tout" if total is not None else ""
+    return f"{span} : {french.number(len(days))} {many}" + (f" ({kinds})" if kinds else "") + summed
 
 
 def total_of(report: Report, side: str) -> float | None:
@@ -64,20 +64,20 @@ def value_text(report: Report, value: float | None, state: State) -> str:
     """A figure, or why there is none."""
     if value is None:
         return state.value
-    return number(value, 1 if report.per_day and value < 100 else 0)
+    return french.number(value, 1 if report.per_day and value < 100 else 0)
 
 
 def difference_text(report: Report, row: Row) -> str:
     """`+12 345`."""
     if row.raw is None:
         return "–"
-    return signed(row.raw.difference, 1 if report.per_day and abs(row.raw.difference) < 100 else 0)
+    return french.signed(row.raw.difference, 1 if report.per_day and abs(row.raw.difference) < 100 else 0)
 
 
 def growth_text(growth: Growth | None, row: Row) -> str:
     """`+50,3 %`, `nouveau`, or why there is no growth."""
     if growth is not None and growth.percent is not None:
-        return percent(growth.percent)
+        return french.growth(growth.percent)
     if growth is not None:
         return "nouveau" if growth.is_new else "zéro"
     states = (row.period_state, row.reference_state)
@@ -87,7 +87,7 @@ def growth_text(growth: Growth | None, row: Row) -> str:
 
 def error_text(growth: Growth | None) -> str:
     """`± 1,2`: points of percent."""
-    return f"± {number(growth.error, 1)}" if growth is not None and growth.error is not None else "–"
+    return f"± {french.number(growth.error, 1)}" if growth is not None and growth.error is not None else "–"
 
 
 def notes(report: Report) -> list[str]:
@@ -96,12 +96,14 @@ def notes(report: Report) -> list[str]:
     schools = report.total.schools
     if schools is not None and schools.changed:
         like = report.total.like_for_like
-        constant = f" ; à périmètre constant : {percent(like.percent)}" if like and like.percent is not None else ""
+        constant = (
+            f" ; à périmètre constant : {french.growth(like.percent)}" if like and like.percent is not None else ""
+        )
         if schools.is_hidden:
             constant = " ; à périmètre constant : masqué (moins de cinq établissements, de moins de cinq visiteurs)"
         found.append(
-            f"Attention, le périmètre a changé : {plural(schools.both, 'établissement')} aux deux périodes, "
-            f"{plural(schools.entered, 'entré')}, {plural(schools.left, 'sorti')}{constant}."
+            f"Attention, le périmètre a changé : {french.plural(schools.both, 'établissement')} aux deux périodes, "
+            f"{french.plural(schools.entered, 'entré')}, {french.plural(schools.left, 'sorti')}{constant}."
         )
         if _seen_by_chance(report, schools):
             found.append(
@@ -111,19 +113,19 @@ def notes(report: Report) -> list[str]:
     for side, name in (("period", "période"), ("reference", "référence")):
         if missing := report.missing(side):
             many = "s" if len(missing) > 1 else ""
-            found.append(f"Non mesuré ({name}, {len(missing)} jour{many} sans aucune mesure) : {days_text(missing)}.")
+            found.append(f"Non mesuré ({name}, {len(missing)} jour{many} sans aucune mesure) : {french.days(missing)}.")
         if faint := report.faint(side):
-            found.append(f"Presque vide ({name}), mesure à vérifier : {days_text(faint)}.")
+            found.append(f"Presque vide ({name}), mesure à vérifier : {french.days(faint)}.")
     if report.comparable and report.left_out:
         kinds = ", ".join(class_text(name, count) for name, count in sorted(report.left_out.items()))
         found.append(f"Sans équivalent en face, hors de la comparaison à jours comparables : {kinds}.")
     found += scope.notes
     for row in report.rows:
         if row.silent_days:
-            count = plural(len(row.silent_days), "jour d'école", "jours d'école")
+            count = french.plural(len(row.silent_days), "jour d'école", "jours d'école")
             found.append(
                 f"{row.label} : aucun événement pendant {count} de la période "
-                f"({days_text(row.silent_days, 3)}) : panne, ou pas de mesure."
+                f"({french.days(row.silent_days, 3)}) : panne, ou pas de mesure."
             )
         elif row.period_state is State.ZERO and (row.reference or 0) > 0:
             found.append(f"{row.label} : plus rien dans la période ; vérifier que la mesure fonctionne encore.")
@@ -150,7 +152,7 @@ def notes(report: Report) -> list[str]:
     elif report.measure == "visits":
         found.append("Une visite compte dans chaque service qu'elle touche : les lignes ne s'additionnent pas.")
     if report.scale > 1:
-        found.append(f"Trafic mesuré à l'échelle 1:{number(report.scale)}, valeurs ramenées à l'échelle 1.")
+        found.append(f"Trafic mesuré à l'échelle 1:{french.number(report.scale)}, valeurs ramenées à l'échelle 1.")
     found.append(
         "± : deux écarts-types du hasard d'échantillonnage (loi de Poisson, sur les visites"
         + (" ou visiteurs" if report.measure == "visitors-per-day" else "")

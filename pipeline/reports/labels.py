@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
+from pipeline.names import FAMILLES
 from schemas.reference import profils, services, territories
 
-GROUPS = {
-    "accueil": "Accueil",
-    "communication": "Communication",
-    "cahier_textes": "Cahier de textes",
-    "visio": "Visio",
-    "stockage": "Stockage",
-    "travail_collaboratif": "Travail collaboratif",
-    "ressources": "Ressources",
-    "parcours": "Parcours",
-    "organisation": "Organisation",
-    "vie_scolaire": "Vie scolaire",
-    "pedagogique": "Services pédagogiques",
-    "non_classe": "Non classé",
-}
+GROUPS = {**FAMILLES, "pedagogique": "Services pédagogiques"}
 """Familles and domaines."""
 
 KINDS = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from pipeline.reports.french import number
+from pipeline import french
 
 WIDTH, HEIGHT = 900, 260
 """Of the curves' SVG, in its own units."""
@@ -112,7 +112,7 @@ def curves(period: Sequence[float | None], reference: Sequence[float | None], wo
 
     every = ceil(count / _X_LABELS)
     shown = tuple((x(at), words[at]) for at in range(0, min(count, len(words)), every))
-    return Curves(curve(period), curve(reference), tuple((y(step), number(step)) for step in steps), shown)
+    return Curves(curve(period), curve(reference), tuple((y(step), french.number(step)) for step in steps), shown)
 
 
 def nice_steps(most: float) -> tuple[float, ...]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from pipeline import french
 from pipeline.errors import UserError
-from pipeline.reports.french import MONTHS, days_text, number, percent, plural
 from pipeline.reports.periods import Period
 
 OURS = "ENT (instant-t)"
@@ -125,7 +125,7 @@ def rank(
 
 def title(ranking: Ranking) -> str:
     """`Visites de mai 2020`."""
-    name = MONTHS[ranking.month.first.month - 1]
+    name = french.MONTHS[ranking.month.first.month - 1]
     return f"Visites {'d’' if name[0] in 'ao' else 'de '}{name} {ranking.month.first.year}"
 
 
@@ -136,26 +136,25 @@ def sentence(ranking: Ranking) -> str:
     neighbours = []
     if at:
         above = ranking.places[at - 1]
-        neighbours.append(f"derrière {above.site} ({number(above.visits)})")
+        neighbours.append(f"derrière {above.site} ({french.number(above.visits)})")
     if at + 1 < len(ranking.places):
         below = ranking.places[at + 1]
-        neighbours.append(f"devant {below.site} ({number(below.visits)})")
+        neighbours.append(f"devant {below.site} ({french.number(below.visits)})")
     beside = f", {' et '.join(neighbours)}" if neighbours else ""
-    return f"Rang {ours.rank} sur {len(ranking.places)} : {number(ours.visits)} visites d'ENT{beside}."
+    return f"Rang {ours.rank} sur {len(ranking.places)} : {french.number(ours.visits)} visites d'ENT{beside}."
 
 
 def notes(ranking: Ranking) -> list[str]:
     """What a reader has to know before believing the figures."""
     found = []
     if ranking.missing:
-        found.append(
-            f"Non mesuré ({plural(len(ranking.missing), 'jour')} sans aucune mesure) : {days_text(ranking.missing)}."
-        )
+        count = french.plural(len(ranking.missing), "jour")
+        found.append(f"Non mesuré ({count} sans aucune mesure) : {french.days(ranking.missing)}.")
     if ranking.to_come:
         over = "jour n'est pas terminé" if len(ranking.to_come) == 1 else "jours ne sont pas terminés"
         found.append(f"Mois inachevé : {len(ranking.to_come)} {over}.")
     if ranking.scale > 1:
-        found.append(f"Trafic mesuré à l'échelle 1:{number(ranking.scale)}, visites ramenées à l'échelle 1.")
+        found.append(f"Trafic mesuré à l'échelle 1:{french.number(ranking.scale)}, visites ramenées à l'échelle 1.")
     return [*found, "Les chiffres des autres sites sont ceux du fichier fourni ; leur définition d'une visite varie."]
 
 
@@ -166,7 +165,7 @@ def source(now: datetime) -> str:
 
 def against_text(place: Place) -> str:
     """`+8,8 %`: the ENT beside the site."""
-    return "–" if place.against is None else percent(place.against)
+    return "–" if place.against is None else french.growth(place.against)
 
 
 def as_text(ranking: Ranking, now: datetime) -> str:
@@ -174,7 +173,9 @@ def as_text(ranking: Ranking, now: datetime) -> str:
     rows = [("", "site", "visites", "ENT / site")]
     for place in ranking.places:
         site = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in place.site)
-        rows.append((f"{place.rank}{'→' if place.is_ours else ' '}", site, number(place.visits), against_text(place)))
+        rows.append(
+            (f"{place.rank}{'→' if place.is_ours else ' '}", site, french.number(place.visits), against_text(place))
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         f"{a.rjust(widths[0])} {b.ljust(widths[1])}  {c.rjust(widths[2])}  {d.rjust(widths[3])}" for a, b, c, d in rows

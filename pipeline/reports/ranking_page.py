@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pipeline import french
 from pipeline.reports import ranking as table
-from pipeline.reports.french import number
 from pipeline.reports.growth_page import environment
 from pipeline.reports.ranking import Ranking
 
@@ -17,7 +17,7 @@ def as_page(ranking: Ranking, now: datetime) -> str:
         {
             "rank": place.rank,
             "site": place.site,
-            "visits": number(place.visits),
+            "visits": french.number(place.visits),
             "width": round(100 * place.visits / most, 2),
             "ours": place.is_ours,
             "against": table.against_text(place),
@@ -31,7 +31,7 @@ def as_page(ranking: Ranking, now: datetime) -> str:
             title=table.title(ranking),
             rank=ranking.ours.rank,
             count=len(ranking.places),
-            visits=number(ranking.ours.visits),
+            visits=french.number(ranking.ours.visits),
             sentence=table.sentence(ranking),
             rows=rows,
             notes=table.notes(ranking),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+from pipeline import french
 from pipeline.errors import UserError
-from pipeline.reports.french import day_text
 from pipeline.reports.periods import PARIS, WHOLE_DAY, Hours, Period
 
 
@@ -79,7 +79,9 @@ def _over(period: Period, part: Hours, by_hour: bool, now: datetime, option: str
     if newest < period.first:
         raise UserError(f"{option} is not over: its first day, {period.first}, has not ended.")
     if newest < period.last:
-        notes.append(f"Jours qui ne sont pas achevés, laissés de côté : à partir du {day_text(_next(newest))}.")
+        notes.append(
+            f"Jours qui ne sont pas achevés, laissés de côté : à partir du {french.day(_next(newest), weekday=False)}."
+        )
     return period.until(newest)
 
 

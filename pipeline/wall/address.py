@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 from pipeline.core import instants
 from pipeline.errors import UserError
-from pipeline.wall.places import FAMILLES, places
+from pipeline.names import FAMILLES
+from pipeline.wall.places import places
 from schemas import reference
 
 WINDOWS = (1, 5, 15, 60)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from pipeline.wall import drawing, french
+from pipeline import french
+from pipeline.names import FAMILLES, label
+from pipeline.wall import drawing
 from pipeline.wall.address import Address
 from pipeline.wall.asking import Counts
 from pipeline.wall.expected import (
@@ -22,7 +24,7 @@ from pipeline.wall.expected import (
     total_ratio,
 )
 from pipeline.wall.facts import Facts
-from pipeline.wall.places import FAMILLES, Place, label, places
+from pipeline.wall.places import Place, places
 from pipeline.wall.series import MINUTE, TOTAL, Key, Series
 
 CURVE_MINUTES = 60

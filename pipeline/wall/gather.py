@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from pipeline.wall import french
+from pipeline import french
+from pipeline.french import PARIS
 from pipeline.wall.address import Address
 from pipeline.wall.asking import CalendarDay, Counts
 from pipeline.wall.expected import ByDay, Reference, by_slope
 from pipeline.wall.facts import Facts
-from pipeline.wall.french import PARIS
 from pipeline.wall.past import Past, same_time_on
 from pipeline.wall.series import TOTAL, Series
 from pipeline.wall.taker import COUNTRY, Focus, Live

@@ -7,11 +7,11 @@ from functools import cache
 
 import jinja2
 
-from pipeline.wall import french
+from pipeline import french
+from pipeline.french import PARIS
 from pipeline.wall.address import WINDOWS, Address
 from pipeline.wall.compose import KIND_NAMES, Page, compose, listed
 from pipeline.wall.facts import Facts, Trust
-from pipeline.wall.french import PARIS
 from pipeline.wall.series import Series
 
 PARTS = (

@@ -15,10 +15,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from pipeline.errors import InstantTError
+from pipeline.french import PARIS
 from pipeline.store.client import Store
 from pipeline.wall.address import KINDS
 from pipeline.wall.asking import CalendarDay, Counts, count_hours, count_minutes, count_window, read_calendar
-from pipeline.wall.french import PARIS
 from pipeline.wall.one_thread import OneThread
 from pipeline.wall.series import MINUTE, Series
 from pipeline.wall.taker import STOP_SECONDS, Focus

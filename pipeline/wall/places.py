@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from pipeline.wall.french import PARIS
+from pipeline.french import PARIS
+from pipeline.names import clock_of
 from schemas import reference
 
 
@@ -35,7 +36,7 @@ class Place:
         return self.clock is not PARIS
 
 
-_METROPOLE = {
+_TILES = {
     "Lille": ("LIL", 4, 0), "Normandie": ("NOR", 3, 1), "Amiens": ("AMI", 4, 1), "Reims": ("REI", 5, 1),
     "Nancy-Metz": ("NCY", 6, 1), "Strasbourg": ("STR", 7, 1), "Rennes": ("REN", 2, 2), "Versailles": ("VER", 3, 2),
     "Paris": ("PAR", 4, 2), "Créteil": ("CRE", 5, 2), "Nantes": ("NAN", 2, 3), "Poitiers": ("POI", 3, 3),
@@ -43,18 +44,10 @@ _METROPOLE = {
     "Limoges": ("LIM", 4, 4), "Clermont-Ferrand": ("CLE", 5, 4), "Lyon": ("LYO", 6, 4), "Grenoble": ("GRE", 7, 4),
     "Toulouse": ("TOU", 4, 5), "Montpellier": ("MON", 5, 5), "Aix-Marseille": ("AIX", 6, 5), "Nice": ("NIC", 7, 5),
     "Corse": ("COR", 7, 6),
+    "Saint-Pierre-et-Miquelon": ("SPM", 0, 2), "Guadeloupe": ("GUA", 0, 3), "Martinique": ("MAR", 0, 4),
+    "Guyane": ("GUY", 0, 5), "Wallis-et-Futuna": ("WAL", 0, 6), "La Réunion": ("REU", 1, 3), "Mayotte": ("MAY", 1, 4),
+    "Nouvelle-Calédonie": ("NCA", 1, 5), "Polynésie française": ("POL", 1, 6),
 }  # fmt: skip
-_OVERSEAS = {
-    "Saint-Pierre-et-Miquelon": ("SPM", 0, 2, "America/Miquelon"),
-    "Guadeloupe": ("GUA", 0, 3, "America/Guadeloupe"),
-    "Martinique": ("MAR", 0, 4, "America/Martinique"),
-    "Guyane": ("GUY", 0, 5, "America/Cayenne"),
-    "Wallis-et-Futuna": ("WAL", 0, 6, "Pacific/Wallis"),
-    "La Réunion": ("REU", 1, 3, "Indian/Reunion"),
-    "Mayotte": ("MAY", 1, 4, "Indian/Mayotte"),
-    "Nouvelle-Calédonie": ("NCA", 1, 5, "Pacific/Noumea"),
-    "Polynésie française": ("POL", 1, 6, "Pacific/Tahiti"),
-}
 COLUMNS, ROWS = 8, 7
 
 
@@ -68,40 +61,6 @@ def places() -> dict[str, Place]:
     zones = {row.academie_name: row.zone for row in reference.territories()}
     found = []
     for name, zone in zones.items():
-        zone = zone if zone in ("A", "B", "C") else ""
-        if name in _METROPOLE:
-            code, column, row = _METROPOLE[name]
-            found.append(Place(name, code, column, row, zone))
-        else:
-            code, column, row, clock = _OVERSEAS[name]
-            found.append(Place(name, code, column, row, zone, ZoneInfo(clock)))
+        code, column, row = _TILES[name]
+        found.append(Place(name, code, column, row, zone if zone in ("A", "B", "C") else "", clock_of(name)))
     return {place.name: place for place in sorted(found, key=lambda place: (place.row, place.column))}
-
-
-FAMILLES = {
-    "vie_scolaire": "Vie scolaire",
-    "communication": "Communication",
-    "cahier_textes": "Cahier de textes",
-    "travail_collaboratif": "Travail collaboratif",
-    "visio": "Visio",
-    "stockage": "Stockage",
-    "parcours": "Parcours",
-    "ressources": "Ressources",
-    "organisation": "Organisation",
-    "accueil": "Accueil",
-    "non_classe": "Non classé",
-}
-"""Famille → its name on the page, in the order in which it is read there (ours)."""
-
-
-@cache
-def label(kind: str, key: str) -> str:
-    """The name an operator reads for a value; what portals write themselves (platforms, operators) stays as it is."""
-    if kind == "famille":
-        return FAMILLES.get(key, key)
-    if kind == "service":
-        return next((row.label_fr for row in reference.services() if row.service == key), key)
-    if kind == "profil":
-        text = next((row.label_fr for row in reference.profils() if row.profil_code == key), key)
-        return text.partition(" (")[0]
-    return key or "(sans nom)"

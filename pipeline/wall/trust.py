@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pipeline.wall import french
+from pipeline import french
 from pipeline.wall.facts import Trust
 from pipeline.wall.taker import Live
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.wall.places import FAMILLES, places
+from pipeline.names import FAMILLES
+from pipeline.wall.places import places
 from schemas import reference
 
 
