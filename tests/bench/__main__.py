@@ -1,4 +1,4 @@
-"""`python -m tests.bench [worker|freshness|store|queries|schools|wall] …`: all of them without a name, in turn."""
+"""`python -m tests.bench [worker|null|freshness|store|queries|schools|wall] …`: all of them without a name, in turn."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import sys
 BENCHES = {
     "simulate": "tests.bench.bench_simulate",
     "worker": "tests.bench.bench_worker",
+    "null": "tests.bench.bench_null",
     "freshness": "tests.bench.bench_freshness",
     "store": "tests.bench.bench_store",
     "queries": "tests.bench.bench_queries",
     "schools": "tests.bench.bench_schools",
     "wall": "tests.bench.bench_wall",
+    "outage": "tests.bench.bench_outage",
 }
 
 

@@ -9,27 +9,19 @@ tables; the two take turns. Prints medians.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaProducer
-
-from pipeline.simulate.scenario import DEFAULT, scenario
-from pipeline.simulate.traffic import Traffic
 from pipeline.topics import VISITS
 from tests.acceptance.stack import Stack
+from tests.bench.loading import publish, simulated
 from tests.bench.processes import cpu_seconds, peak_mb
 from tests.bench.stacks import add_broker_option, bench_stack
 from tests.support.brokers import free_port
 
-BATCH_BYTES = 1 << 17
-RATE = 20_000
-"""Events per second of event time."""
 LOOK_EVERY = 0.25
 """Seconds; each look at /metrics costs the worker some milliseconds of CPU."""
 SYSTEMS = {"instant-t worker": "pipeline", "stock Faust, take(5000)": "tests.bench.stock_worker"}
@@ -44,31 +36,6 @@ class Figures(NamedTuple):
     store_cpu: float
     broker_cpu: float
     peak_mb: float
-
-
-def load(stack: Stack, count: int) -> int:
-    """Publish simulated traffic over four partitions; returns how many records."""
-    return asyncio.run(_load(stack.broker.address, count))
-
-
-async def _load(address: str, count: int) -> int:
-    start = datetime.now(UTC) - timedelta(seconds=count / RATE)
-    producer = AIOKafkaProducer(bootstrap_servers=address, compression_type="lz4", max_batch_size=BATCH_BYTES)
-    await producer.start()
-    sent = 0
-    batch = producer.create_batch()
-    for part in Traffic(scenario(DEFAULT), start, count / RATE, RATE, seed=1):
-        now_ms = time.time_ns() // 1_000_000
-        for record in part.records:
-            if batch.append(value=record, key=None, timestamp=now_ms) is None:
-                await producer.send_batch(batch, VISITS, partition=sent % 4)
-                batch = producer.create_batch()
-                if batch.append(value=record, key=None, timestamp=now_ms) is None:
-                    raise SystemExit(f"a record of {len(record)} bytes does not fit a batch")
-            sent += 1
-    await producer.send_batch(batch, VISITS, partition=0)
-    await producer.stop()
-    return sent
 
 
 def run(stack: Stack, module: str, group: str, records: int) -> Figures:
@@ -130,7 +97,7 @@ def main() -> None:
     options = parser.parse_args()
     with bench_stack(options.broker) as stack:
         begun = time.monotonic()
-        records = load(stack, options.events)
+        records = publish(stack.broker.address, VISITS, simulated(options.events))
         print(f"{records} records published in {time.monotonic() - begun:.0f} s", flush=True)
         results: dict[str, list[Figures]] = {system: [] for system in SYSTEMS}
         for number in range(options.rounds):

@@ -18,10 +18,10 @@ def add_broker_option(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def bench_stack(broker: str) -> Iterator[Stack]:
-    """Broker, gateway, schema and topics in a temporary folder; no worker yet."""
+def bench_stack(broker: str, **server_props: str) -> Iterator[Stack]:
+    """Broker (Apache Kafka: with these properties), gateway, schema and topics in a temporary folder; no worker yet."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as contexts:
         folder = Path(name)
         (folder / "kafka").mkdir()
-        context = embedded_broker() if broker == "embedded" else apache_kafka(folder / "kafka")
+        context = embedded_broker() if broker == "embedded" else apache_kafka(folder / "kafka", **server_props)
         yield contexts.enter_context(running_stack(contexts.enter_context(context), folder))
