@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline.history": {"schemas", "pipeline.core", "pipeline.store"} | HALL,
     "pipeline.reports": {"schemas"} | WORDS | HALL,
     "pipeline.wall": {"schemas", "pipeline.core", "pipeline.store"} | WORDS | HALL,
+    "pipeline.alerts": {"schemas", "pipeline.core", "pipeline.errors"} | WORDS,
     "pipeline.notify": {"pipeline.alerts"} | HALL,
     "pipeline.supervisor": {"schemas", "pipeline.core", "pipeline.store", "pipeline.broker"} | HALL,
     "deploy.embedded": set(),

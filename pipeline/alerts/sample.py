@@ -94,8 +94,10 @@ class Sample:
     learning: bool
     """Today is a rentrée (`days.is_rentree`): references only tell the shape of the day, not its level."""
     data_age_seconds: float
-    """From the newest event the pipeline has counted to now; the gate, with the next."""
+    """From the arrival of the newest record that is counted to now, while records wait unread; 0 when none waits.
+    Arrival, not event time: a replay of an old morning is not late."""
     watermark_lag_seconds: float
-    """From t to now: how late the slowest partition is, beyond the settling time."""
+    """From t (and the settling time) to the newest event time of any partition: how far the slowest partition, which
+    holds t back, is behind the others. With the above: the gate."""
     closures: tuple[str, ...] = ()
     """Why-texts of planned closures, as `Counts.closure` numbers them."""
