@@ -18,6 +18,7 @@ from pipeline.history.counting import Counter, Span
 from pipeline.history.rejects import RejectsFile
 from pipeline.store import sealing, swapping
 from pipeline.store.client import Store
+from pipeline.store.retention import keeps_levels
 from pipeline.store.sink import ClickHouseSink
 from pipeline.store.sql import STAGING
 from pipeline.store.swapping import StagedDay, TakenDays
@@ -130,7 +131,9 @@ class Load:
                 sealing.seal_day(self._store, staged.day, STAGING)
                 self._lock.check()
                 young = swapping.is_young(staged.day, self._now, self._retention_days)
-                swapping.swap_day(self._store, staged, young)
+                today = self._now.astimezone(UTC).date()
+                levels = keeps_levels(staged.day, today)
+                swapping.swap_day(self._store, staged, young, levels)
             swapping.empty_staging(self._store, [staged.day])
             yield DayReport(staged.day, staged.events, changed, time.perf_counter() - start)
 

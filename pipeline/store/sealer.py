@@ -68,5 +68,7 @@ class StoreSealer:
             expired = drop_expired(self._store, self._clock(), self._retention_days, self._history_days)
             if expired.minutes:
                 log.info("Minutes past their %d days dropped: %s.", self._retention_days, expired.minutes)
+            if expired.levels:
+                log.info("Levels that no day is compared with any more dropped: %s.", expired.levels)
             if expired.history:
                 log.info("Hours and days past their %d days dropped: %s.", self._history_days, expired.history)

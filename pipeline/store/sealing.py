@@ -42,6 +42,9 @@ own, and a quiet day has as many minutes as a busy one."""
 MOST_UNCOUNTED_DAYS = 7
 """Days whose integers one round makes up for, after an upgrade."""
 
+MOST_UNLEVELLED_DAYS = 1
+"""The same for the levels of a day, which cost seconds."""
+
 LOOK_BACK = timedelta(days=4)
 """No day is open for longer; older spans are `close_days`'s."""
 
@@ -57,7 +60,7 @@ class Tier(NamedTuple):
     """Spans sealed by one insert."""
 
 
-MINUTE = Tier("minute", 60, ("seal_keys", "seal_minutes"), MOST_MINUTES)
+MINUTE = Tier("minute", 60, ("seal_keys", "seal_minutes", "seal_levels"), MOST_MINUTES)
 TEN = Tier("ten", 600, ("seal_tens",), 12)
 HOUR = Tier("hour", 3600, ("seal_hours", "seal_counts_hour"), 4)
 DAY = Tier("day", 86400, ("seal_counts_day",), 1)
@@ -128,6 +131,8 @@ def seal_days(store: Store, now: datetime) -> int:
         store.execute(query("seal_counts_hour"), {"starts": hours[first : first + 24]})
     for day in _starts(store, "list_uncounted_days", LIVE, most=MOST_UNCOUNTED_DAYS):
         store.execute(query("seal_counts_day"), {"starts": [day]})
+    for day in _starts(store, "list_unlevelled_days", LIVE, most=MOST_UNLEVELLED_DAYS):
+        _seal_levels(store, day, LIVE)
     return _seal_spans(store, DAY, _on_the_hour(now - LOOK_BACK), _epoch(now - SETTLE), LIVE)
 
 
@@ -155,8 +160,9 @@ def seal_day(store: Store, day: date, database: str = LIVE) -> None:
     for tier in (TEN, HOUR):
         while _seal_spans(store, tier, begin, begin + DAY.seconds, database):
             pass
-    # A release that had no integers may have sealed some of these hours.
+    # A release that had no integers, or no levels, may have sealed some of these hours.
     store.execute(query("seal_counts_hour", database), {"starts": list(hours)})
+    _seal_levels(store, begin, database)
     _seal(store, DAY, [begin], database)
     seal_school_day(store, day, database)
 
@@ -204,6 +210,12 @@ def _seal(store: Store, tier: Tier, starts: Sequence[int], database: str) -> Non
             touched = {"tier": above.name, "seconds": above.seconds, "starts": batch}
             store.execute(query("touch_span", database), touched)
         store.execute(query("mark_sealed", database), {"tier": tier.name, "starts": batch, "clock": clock})
+
+
+def _seal_levels(store: Store, begin: int, database: str) -> None:
+    """The levels of a day that begins at `begin` (epoch seconds), hour by hour."""
+    for hour in range(begin, begin + DAY.seconds, HOUR.seconds):
+        store.execute(query("seal_levels", database), {"starts": list(range(hour, hour + HOUR.seconds, MINUTE.seconds))})
 
 
 def _starts(store: Store, name: str, database: str, **params: int | str) -> list[int]:

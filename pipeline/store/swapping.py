@@ -8,10 +8,11 @@ replaces one partition of each table, and each replacement is one step for whoev
 3. minutes, ten minutes and hours with their sketches, where the day is young enough to have them;
 4. marks, which let the views read step 3;
 5. integers by hour and day, schools: after step 3, because workers fill integers that hold less than the sealed hours;
-6. `ent.history` says that the day is loaded.
+6. levels, where the day is one that later days may be compared with;
+7. `ent.history` says that the day is loaded.
 
 After a crash anywhere each table holds the old day or the new one, whole. The row of step 1 stays without that of
-step 6, so that the same load run again goes through all the steps again; each of them may be repeated.
+step 7, so that the same load run again goes through all the steps again; each of them may be repeated.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ LASTING = ("counts_hour", "counts_day", "school_hours", "school_days", "school_v
 """Kept as long as the day is, or counted from when it was loaded."""
 YOUNG = ("keys_minute", "keys_ten", "keys_hour", "minutes", "marks")
 """Kept for the days of the retention; the marks come last: what has none is not read."""
+LEVELS = "levels"
+"""Kept for as long as they may be asked for (`retention.keeps_levels`)."""
 
 _UNDER_WAY = "loading:"
 """Before the digest of a day in `ent.history`, until all its tables are in."""
@@ -110,13 +113,14 @@ def is_young(day: date, now: datetime, retention_days: int) -> bool:
     return day >= (now.astimezone(UTC) - timedelta(days=retention_days)).date()
 
 
-def swap_day(store: Store, staged: StagedDay, young: bool) -> None:
+def swap_day(store: Store, staged: StagedDay, young: bool, levels: bool = True) -> None:
     """Put a sealed day of `ent_staging` in the place of whatever `ent` holds of it; see the module's docstring.
 
     Args:
         store: the admin's.
         staged: the day, sealed.
         young: whether its minutes are kept (`is_young`); else `ent` has none of them afterwards.
+        levels: the same of its levels (`retention.keeps_levels`).
 
     Raises:
         StoreUnavailable, StoreRefused: the day is half in; run the load again.
@@ -124,8 +128,9 @@ def swap_day(store: Store, staged: StagedDay, young: bool) -> None:
     _write_history(store, staged, _UNDER_WAY)
     store.execute("INSERT INTO ent.closed (day) VALUES", [(staged.day,)])
     staged_tables = _staged_tables(store, staged.day)
-    for table in (*YOUNG, *LASTING):
-        kept = table in staged_tables and (young or table not in YOUNG)
+    left_out = (set() if young else set(YOUNG)) | (set() if levels else {LEVELS})
+    for table in (*YOUNG, *LASTING, LEVELS):
+        kept = table in staged_tables and table not in left_out
         # ClickHouse refuses to replace a partition by nothing: that is a drop.
         text = query("replace_day").format(table=table) if kept else _dropping(LIVE, table)
         store.execute(text, {"day": staged.day})

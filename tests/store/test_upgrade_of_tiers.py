@@ -17,8 +17,9 @@ BEFORE = 8
 
 
 @pytest.fixture
-def old_store(gateway: GatewayHandle, empty: Callable[[], Store]) -> Store:
+def old_store(gateway: GatewayHandle, empty: Callable[[], Store], monkeypatch: pytest.MonkeyPatch) -> Store:
     """The admin's connection to a store of the release before, with one sealed minute in it."""
+    monkeypatch.setattr(sealing, "MINUTE", sealing.MINUTE._replace(inserts=("seal_keys", "seal_minutes")))
     admin = empty()
     migrate.apply(admin, migrations=migrate.shipped()[:BEFORE])
     worker = Store(gateway.url("writer"))
