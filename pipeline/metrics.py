@@ -69,6 +69,12 @@ class Metrics:
         self.alerts_active = Gauge(
             "ent_alerts_active", "Alerts now open, by direction.", ["direction"], registry=registry
         )
+        self.deliveries = Counter(
+            "ent_alert_deliveries_total",
+            "Changes of alerts told to a receiver, refused by it, too old to be told, or to be tried again.",
+            ["target", "outcome"],
+            registry=registry,
+        )
         # Series that exist from the start, so that a rate is defined at the first event.
         for outcome in ("counted", "rejected"):
             self.events.labels(outcome)
@@ -76,6 +82,9 @@ class Metrics:
             self.rejects.labels(reason.value)
         for field in ("service", "profil"):
             self.unclassified.labels(field)
+        for target in ("alertmanager", "webhook"):
+            for outcome in ("delivered", "refused", "outdated", "retried"):
+                self.deliveries.labels(target, outcome)
         for famille in {row.famille for row in services()}:
             self.hits.labels(famille)
 

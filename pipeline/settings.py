@@ -58,6 +58,22 @@ DOCUMENTED = (
     Setting("INSTANT_T_DASHBOARD_HOST", "127.0.0.1", "address", None, None, "where the wall listens"),
     Setting("INSTANT_T_WALL_PASSWORD", "", "text", None, None, "asked of every viewer of the wall; unset: none"),
     Setting(
+        "INSTANT_T_ALERTMANAGER",
+        "",
+        "http://host:port",
+        None,
+        None,
+        "Alertmanager to tell of alerts (v2 API; user:password@ before the host for HTTP basic); unset: none",
+    ),
+    Setting(
+        "INSTANT_T_WEBHOOK",
+        "",
+        "http://host:port/path",
+        None,
+        None,
+        "address that gets each change of an alert by POST, as JSON (user:password@ as above); unset: none",
+    ),
+    Setting(
         "INSTANT_T_MAX_EVENT_AGE",
         str(46 * HOUR),
         "seconds",
@@ -118,6 +134,10 @@ class Settings:
     dashboard_host: str
     wall_password: str
     """'' when the wall is open to whoever reaches it."""
+    alertmanager: str | None
+    """Base address, with its login if it needs one: for the client only, never for a message."""
+    webhook: str | None
+    """The same; its path may be a secret as well."""
     max_event_age: int
     retention_days: int
     history_days: int
@@ -164,6 +184,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
             raise BadSetting("INSTANT_T_KAFKA", address, "write host:port, such as broker.example:9092")
     for name in ("INSTANT_T_CLICKHOUSE", "INSTANT_T_CLICKHOUSE_ADMIN"):
         _check_store_url(name, raw[name])
+    for name in ("INSTANT_T_ALERTMANAGER", "INSTANT_T_WEBHOOK"):
+        _check_web_url(name, raw[name])
     kafka_port = integer("INSTANT_T_KAFKA_PORT")
     values: dict[str, Any] = {
         "kafka": kafka or (f"127.0.0.1:{kafka_port}",),
@@ -179,6 +201,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
         "dashboard_port": integer("INSTANT_T_DASHBOARD_PORT"),
         "dashboard_host": raw["INSTANT_T_DASHBOARD_HOST"],
         "wall_password": raw["INSTANT_T_WALL_PASSWORD"],
+        "alertmanager": raw["INSTANT_T_ALERTMANAGER"] or None,
+        "webhook": raw["INSTANT_T_WEBHOOK"] or None,
         "max_event_age": integer("INSTANT_T_MAX_EVENT_AGE"),
         "retention_days": integer("INSTANT_T_RETENTION_DAYS"),
         "history_days": integer("INSTANT_T_HISTORY_DAYS"),
@@ -209,3 +233,18 @@ def _check_store_url(name: str, url: str) -> None:
         raise BadSetting(name, shown, "write clickhouse://user:password@host:port/ent")
     if parts.path.strip("/") not in ("", "ent"):
         raise BadSetting(name, parts.path, "the database is `ent`: write clickhouse://user:password@host:port/ent")
+
+
+def _check_web_url(name: str, url: str) -> None:
+    """Refuse what is no address of the web. Neither its login nor its path, which may be secrets, is ever repeated."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        well_formed = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        well_formed = well_formed and not parts.fragment and url.isprintable() and " " not in url
+    except ValueError:
+        well_formed = False
+    if not well_formed:
+        scheme = re.match(r"[a-z]{1,10}://", url)
+        raise BadSetting(name, f"{scheme[0] if scheme else ''}***", "write http://host:port or https://host/path")

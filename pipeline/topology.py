@@ -6,22 +6,27 @@
                      report_progress position and lag, for bi.freshness, /metrics and /health
                      seal_minutes    cells of ended minutes ─► sealed tiers; days past their keeping leave
 
-An offset is committed only behind what ClickHouse and the dead-letter topic have acknowledged.
+    ent.alerts.v1 ─► deliver_alerts ─► Alertmanager, webhook (where one is set); ent.deliveries remembers
+                     repeat_alerts   open alerts, for who forgets them
+
+An offset is committed only behind what ClickHouse and the dead-letter topic have acknowledged, or who is told of alerts.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import faust
 
-from agents import count_visits, report_progress, seal_minutes
-from pipeline import topics, transport
+from agents import count_visits, deliver_alerts, report_progress, seal_minutes
+from pipeline import notify, topics, transport
 from pipeline.servers import store_url
 from pipeline.settings import Settings
 from pipeline.store.client import Store
+from pipeline.store.deliveries import DeliveryMemory
 from pipeline.store.sealer import StoreSealer
 from pipeline.store.sink import ClickHouseSink
 from pipeline.transport.dead_letters import DeadLetterTopic
@@ -60,7 +65,7 @@ def wire(
     app.timer(interval=report_progress.BEAT_SECONDS, name="report_progress")(
         report_progress.make(
             latest=counter.latest,
-            lags=lambda: transport.lags(app),
+            lags=lambda: transport.lags(app, topics.VISITS),
             heard=lambda: transport.heard(app),
             teller=sink,
             thread=insert_thread,
@@ -72,6 +77,25 @@ def wire(
         seal_minutes.make(StoreSealer(Store(store), settings.retention_days, settings.history_days), seal_thread)
     )
 
-    # -- how it ends: partitions are given up only behind a last flush
-    transport.install(app, flush=counter.flush)
+    # -- who is told of alerts; where nobody is, the topic is not read
+    deliverer = deliver_alerts.Deliverer(
+        receivers=notify.receivers(settings),
+        memory=DeliveryMemory(Store(store)),
+        thread=ThreadPoolExecutor(1, "deliver"),
+        clock=time.time,
+        count=board.delivered,
+    )
+    if deliverer.has_receivers:
+        alerts = app.topic(topics.ALERTS, schema=transport.BatchSchema())
+        app.agent(alerts, name="deliver_alerts")(deliver_alerts.make(deliverer))
+        app.timer(interval=deliver_alerts.REPEAT_SECONDS, name="repeat_alerts")(
+            deliver_alerts.make_repeat(deliverer, lambda: bool(transport.lags(app, topics.ALERTS)))
+        )
+
+    # -- how it ends: partitions are given up only behind a last flush, and behind the delivery that is under way
+    async def hand_over() -> None:
+        await asyncio.gather(counter.flush(), deliverer.hand_over())
+
+    transport.install(app, flush=hand_over)
+    app.on_before_shutdown.connect(deliverer.close, weak=False)
     app.on_before_shutdown.connect(lambda *_, **__: sink.stop(), weak=False)

@@ -49,6 +49,10 @@ class WorkerBoard:
         self.metrics.insert_rows.inc(rows)
         self.metrics.insert_seconds.observe(seconds)
 
+    def delivered(self, target: str, outcome: str) -> None:
+        """A change of an alert was told to a receiver, or was not (`agents.deliver_alerts.Outcome`)."""
+        self.metrics.deliveries.labels(target, outcome).inc()
+
     def insert_failed(self) -> None:
         """A try failed; the rows will be sent again."""
         self.metrics.insert_failures.inc()

@@ -53,7 +53,7 @@ def sentence(change: Change) -> str:
     if scope := _scope(change):
         parts.append(scope)
     if change.closure:
-        parts.append(f"fermeture annoncée : {_plain(change.closure)}")
+        parts.append(f"fermeture annoncée : {plain(change.closure)}")
     if change.direction != "late":
         age = change.data_age_seconds
         late = f"données en retard de {french.duration(age)}"
@@ -110,13 +110,13 @@ def _split(kind: Kind, key: str) -> list[tuple[Kind, str]]:
 
 
 def _named(kind: Kind, key: str) -> str:
-    name = _plain(label(kind, key))
+    name = plain(label(kind, key))
     if kind == "academie":
         return name if key in COLLECTIVITES else f"académie {french.of(name)}"
     return f"{kind} {name}" if kind in ("plateforme", "exploitant", "profil") else name
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """On one line and harmless: a control character, a line end or a change of direction becomes a replacement sign."""
     return "".join(c if c.isprintable() or c in "\u00a0\u202f" else "\ufffd" for c in text)
 
@@ -220,7 +220,7 @@ def _group(kind: Kind, keys: list[str]) -> str:
         return _named(kind, keys[0])
     if len(keys) > 2:
         return f"{french.in_words(len(keys))} {_MANY[kind]}"
-    names = [_plain(label(kind, key)) for key in keys]
+    names = [plain(label(kind, key)) for key in keys]
     if kind == "academie":
         return f"académies {french.of(names[0])} et {french.of(names[1])}"
     return " et ".join(names) if kind == "famille" else f"{_MANY[kind]} {names[0]} et {names[1]}"
@@ -239,7 +239,7 @@ def _closing(change: Change) -> str:
     if change.why_closed == "merged":
         return f"Regroupé dans une alerte plus large : {name}, {after}."
     if change.why_closed == "closure":
-        why = f" ({_plain(change.closure)})" if change.closure else ""
+        why = f" ({plain(change.closure)})" if change.closure else ""
         return f"Fermeture annoncée{why} : {name}, alerte close {after}."
     if change.why_closed == "late":
         age = french.duration(change.data_age_seconds)

@@ -53,10 +53,14 @@ def install(app: faust.App, *, flush: Callable[[], Awaitable[None]] | None = Non
     app.boot_strategy.enable_web = False
 
 
-def lags(app: faust.App) -> dict[TP, int]:
-    """Records behind, for each assigned partition of the batched topics; empty before the consumer has started."""
+def lags(app: faust.App, topic: str | None = None) -> dict[TP, int]:
+    """Records behind, for each assigned partition of the batched topics, or of one of them.
+
+    Empty before the consumer has started.
+    """
     consumer = app._consumer
-    return consumer.lags() if isinstance(consumer, BatchConsumer) else {}
+    known = consumer.lags() if isinstance(consumer, BatchConsumer) else {}
+    return {tp: lag for tp, lag in known.items() if topic is None or tp.topic == topic}
 
 
 def heard(app: faust.App) -> bool:
