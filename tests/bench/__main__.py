@@ -14,6 +14,7 @@ BENCHES = {
     "queries": "tests.bench.bench_queries",
     "schools": "tests.bench.bench_schools",
     "wall": "tests.bench.bench_wall",
+    "alerts": "tests.bench.alerts.bench",
     "outage": "tests.bench.bench_outage",
 }
 

@@ -1,0 +1,79 @@
+"""`make bench-alerts`: the detector tried on simulated national days, beside the J-7 ratio and a moving average."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from dataclasses import asdict
+
+from tests.bench.alerts import report
+from tests.bench.alerts.trial import DAYS, DRAWS, Outcome, Trial, run
+
+UNSEEN = 1_000
+"""Seeds from here on were never tuned on."""
+_WORLDS = {
+    "ordinary": (6, ("quiet", "quiet", "full", "full", "slow")),
+    "wednesday": (4, ("quiet", "quiet", "full", "full", "slow")),
+    "zone": (4, ("quiet", "quiet", "full", "full", "slow")),
+    "rentree": (3, ("quiet", "quiet", "full", "full")),
+    "first-rentree": (3, ("quiet", "quiet", "full", "full")),
+}
+"""For each kind of day: how many countries, and what is drawn of each."""
+_EXTRA = (("ordinary", ("closures", "late", "late-unsaid")), ("wednesday", ("closures",)))
+
+
+def plan(seed: int) -> list[Trial]:
+    """The trials of a default run; seeds follow each other."""
+    trials = []
+    for day, (worlds, draws) in _WORLDS.items():
+        trials += [Trial(seed + number, day, draws) for number in range(worlds)]
+    return trials + [Trial(seed + 100 + number, day, draws) for number, (day, draws) in enumerate(_EXTRA)]
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(prog="alerts", description=__doc__)
+    parser.add_argument("--seed", type=int, default=UNSEEN, help="1-99 are for tuning, 1000 and more for judging")
+    parser.add_argument("--kind", choices=DAYS, help="only this kind of day")
+    parser.add_argument("--days", type=int, help="with --kind: how many countries (default 1)")
+    parser.add_argument("--draws", help=f"with --kind: comma-separated, of {', '.join(DRAWS)} (default quiet,full)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--no-baselines", action="store_true")
+    parser.add_argument("--json", action="store_true", help="every finding and false alarm, one JSON object a draw")
+    parser.add_argument("--cases", action="store_true", help="list misses and false alarms")
+    options = parser.parse_args()
+    if options.kind:
+        draws = tuple((options.draws or "quiet,full").split(","))
+        unknown = set(draws) - set(DRAWS)
+        if unknown:
+            sys.exit(f"--draws: {', '.join(sorted(unknown))} is none of {', '.join(DRAWS)}")
+        trials = [Trial(options.seed + number, options.kind, draws) for number in range(options.days or 1)]
+    elif options.days or options.draws:
+        sys.exit("--days and --draws go with --kind")
+    else:
+        trials = plan(options.seed)
+    began = time.monotonic()
+    outcomes: list[Outcome] = []
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Spawned, so that the numbers of threads above hold for them; a country each, so that memory is given back.
+    with multiprocessing.get_context("spawn").Pool(min(options.jobs, len(trials)), maxtasksperchild=1) as pool:
+        jobs = [pool.apply_async(run, (trial,), {"baselines": not options.no_baselines}) for trial in trials]
+        for number, job in enumerate(jobs, 1):
+            for outcome in job.get():
+                outcomes.append(outcome)
+                if options.json:
+                    print(json.dumps(asdict(outcome), ensure_ascii=False), flush=True)
+            print(f"{number} of {len(jobs)} countries, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    if not options.json:
+        report.show(outcomes, cases=options.cases)
+        cpu = sum(outcome.cpu_seconds for outcome in outcomes)
+        print(f"seed {options.seed}: {len(outcomes)} days in {time.monotonic() - began:.0f} s, {cpu:.0f} s of CPU")
+
+
+if __name__ == "__main__":
+    main()
