@@ -255,7 +255,7 @@ class Deliverer:
             self._ending = False
 
     async def close(self, *_: object, **__: object) -> None:
-        """End: nothing is told any more. (A signal of the app calls it with what it concerns.)"""
+        """End: nothing is told any more. A signal of the app calls it, with arguments of its own."""
         await self.hand_over()
         for receiver in self._receivers:
             await receiver.close()

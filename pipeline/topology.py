@@ -9,7 +9,7 @@
     ent.alerts.v1 ─► deliver_alerts ─► Alertmanager, webhook (where one is set); ent.deliveries remembers
                      repeat_alerts   open alerts, for who forgets them
 
-An offset is committed only behind what ClickHouse and the dead-letter topic have acknowledged, or who is told of alerts.
+An offset is committed only behind what ClickHouse and the dead-letter topic, or who is told of alerts, acknowledged.
 """
 
 from __future__ import annotations

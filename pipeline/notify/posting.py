@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -34,11 +35,10 @@ class Poster:
         self._url = urlunsplit(
             (parts.scheme, place, parts.path.rstrip("/") + path if path else parts.path, parts.query, "")
         )
-        self._auth = (
-            aiohttp.BasicAuth(unquote(parts.username), unquote(parts.password or ""), "utf-8")
-            if parts.username
-            else None
-        )
+        self._headers = {"User-Agent": "instant-t", "Content-Type": "application/json"}
+        if parts.username:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
         self._timeout = aiohttp.ClientTimeout(total=seconds)
         self._session: aiohttp.ClientSession | None = None
         self.address = f"{parts.scheme}://{place}"
@@ -52,13 +52,10 @@ class Poster:
             ReceiverRefused: any other status.
         """
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                auth=self._auth, timeout=self._timeout, headers={"User-Agent": "instant-t"}
-            )
-        all_headers = {"Content-Type": "application/json"} | dict(headers)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
         try:
             # A redirected POST would become a GET, or go with its login to another host.
-            async with self._session.post(self._url, data=body, headers=all_headers, allow_redirects=False) as answer:
+            async with self._session.post(self._url, data=body, headers=dict(headers), allow_redirects=False) as answer:
                 status = answer.status
                 said = await answer.content.read(SHOWN_BYTES) if status >= 300 else b""
         except TimeoutError:
