@@ -15,6 +15,7 @@ from typing import Any
 from aiokafka.consumer.fetcher import Fetcher, OffsetResetStrategy
 from aiokafka.structs import TopicPartition
 
+from pipeline.transport import ends
 from pipeline.transport.fetching import Allowance, FetchedRecords
 
 BEYOND_END_SECONDS = 3.0
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class BatchFetcher(Fetcher):  # type: ignore[misc]
-    """aiokafka's fetcher, with batches for the batched topics, and resets that are told."""
+    """aiokafka's fetcher, with batches for the batched topics, ends that are known, and resets that are told."""
 
     allowance: Allowance
     jumps: dict[TopicPartition, int]
@@ -37,6 +38,7 @@ class BatchFetcher(Fetcher):  # type: ignore[misc]
     _beyond: dict[TopicPartition, float]
     """Since when (monotonic seconds) a position lies beyond the high watermark."""
     _told: set[tuple[TopicPartition, int, int]]
+    _ends: asyncio.Task[None]
 
     @classmethod
     def adopt(cls, fetcher: Any, batched: set[str]) -> BatchFetcher:
@@ -53,8 +55,15 @@ class BatchFetcher(Fetcher):  # type: ignore[misc]
         fetcher._asked = set()
         fetcher._beyond = {}
         fetcher._told = set()
+        fetcher._ends = asyncio.get_running_loop().create_task(ends.keep_known(fetcher))
         adopted: BatchFetcher = fetcher
         return adopted
+
+    async def close(self) -> None:
+        """End what runs beside the fetching, then the fetching."""
+        self._ends.cancel()
+        await asyncio.gather(self._ends, return_exceptions=True)
+        await super().close()
 
     def request_offset_reset(self, tps: Any, strategy: int) -> Any:
         """Look up where `tps` begin or end, as asked."""
