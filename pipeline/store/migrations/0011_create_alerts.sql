@@ -109,6 +109,7 @@ CREATE TABLE IF NOT EXISTS ent.deliveries
     target LowCardinality(String),
     alert_id String,
     revision UInt32,
+    outcome LowCardinality(String),
     at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree
