@@ -66,6 +66,11 @@ class Metrics:
             "Since the newest record in the store arrived in Kafka (until the first one: since the worker started).",
             registry=registry,
         )
+        self.stall = Gauge(
+            "ent_stall_seconds",
+            "For how long the worker has lived without moving, where a new start could help; 0 while all is well.",
+            registry=registry,
+        )
         self.alerts_active = Gauge(
             "ent_alerts_active", "Alerts now open, by direction.", ["direction"], registry=registry
         )

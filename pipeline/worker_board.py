@@ -26,6 +26,7 @@ class WorkerBoard:
         self._partitions: set[int] = set()
         self._newest_arrival = clock()
         metrics.data_age.set_function(lambda: max(0.0, clock() - self._newest_arrival))
+        metrics.stall.set_function(pulse.silent_for)
 
     def flushed(self, counted: Columns, rejected: Sequence[Letter], seconds: float, newest_arrival_ms: int) -> None:
         """One flush has been acknowledged."""
