@@ -25,23 +25,25 @@ class Receiver:
     """Statuses of the next answers, in order; 200 when there are no more."""
     refused_key: str = ""
     """Requests with this Idempotency-Key get 400, whenever they come."""
+    slow: float = 0.0
+    """Seconds before each answer."""
     heard: list[tuple[dict[str, str], Any]] = field(default_factory=list)
     """(headers and `path`, body) of every request, answered or not."""
     taken: list[Any] = field(default_factory=list)
     """Bodies answered with 200."""
-    something: threading.Event = field(default_factory=threading.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one POST."""
         body = json.loads(await request.read())
         headers = {name.lower(): value for name, value in request.headers.items()} | {"path": request.path_qs}
         self.heard.append((headers, body))
-        self.something.set()
+        await asyncio.sleep(self.slow)
         status = self.answers.pop(0) if self.answers else 200
         if self.refused_key and headers.get("idempotency-key") == self.refused_key:
             status = 400
         if status == HANG:
-            await asyncio.sleep(3600)
+            await self.over.wait()
         if status == 200:
             self.taken.append(body)
         return web.Response(status=status, text="" if status == 200 else "ne convient pas\n\x1b[2J", headers={
@@ -67,18 +69,16 @@ def running_receiver() -> Iterator[Receiver]:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        stopped.append(asyncio.Event())
         ready.set()
-        await stopped[0].wait()
+        await receiver.over.wait()
         await runner.cleanup()
 
-    stopped: list[asyncio.Event] = []
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
     assert ready.wait(10)
     try:
         yield receiver
     finally:
-        loop.call_soon_threadsafe(stopped[0].set)
+        loop.call_soon_threadsafe(receiver.over.set)
         thread.join(10)
         loop.close()
