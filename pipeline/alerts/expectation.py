@@ -1,0 +1,343 @@
+"""What every series should have now: its reference, moved as its peers move today, at its own level of this hour.
+
+    expected = reference of the leaves x G x q
+
+- **G**, how today compares: the weighted median over peers of observed / reference, by group of leaves of one calendar
+  and clock. A median, for when one large platform is down its loss must not make the others look like a spike. The
+  country as a whole and overseas have no peers: G = 1.
+- **q**, the series' own drift: observed / (reference x G) a little while ago. There are two: *near*, over [t-15, t-5]
+  min, which fits twice as closely and finds what is sudden, and *far*, over [t-70, t-10] min, which an incident does
+  not bend so soon and which finds what is slow.
+- A **learning** leaf (few comparable days, or a rentrée) is its own reference: its mean of the last half hour, the
+  nearer minutes weighing more.
+
+What an open or just closed alert explains is left out of all this, leaf by leaf and span by span (`Muted`), so that no
+outage bends G, q or the level of anyone, and nothing that is already said is said again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.alerts import days
+from pipeline.alerts.catalogue import Catalogue
+from pipeline.alerts.sample import ALONE, SPAN_EDGES, SPANS, Counts, Floats, Ints, Sample
+
+Bools = NDArray[np.bool_]
+
+WINDOWS = (60, 300, 900, 1800)
+"""Seconds; windows that end at t and are judged."""
+NEAR, FAR = 0, 1
+_NEAR_SPANS, _FAR_SPANS, _FAR_NATIONAL = (2, 3), (3, 4, 5, 6, 7), (3, 4, 5)
+_LENGTHS = np.diff(np.array(SPAN_EDGES, dtype=float))
+_AGES = np.array(SPAN_EDGES[:-1]) + _LENGTHS / 2
+OWN_DECAY = 1200.0
+"""Seconds; how fast the past of a learning leaf loses weight."""
+OWN_SECONDS = 240.0
+"""A learning leaf is judged once so much of its past is known."""
+PRIOR_HITS = 60.0
+"""Added to both sides of q: a series of a few hits keeps to its reference."""
+Q_CLIP, Q_CLIP_WIDE = (0.6, 1.7), (0.05, 10.0)
+"""Bounds of q; the wide ones for series without peers (national, overseas), which no G moves."""
+MIN_UNITS = 40
+"""Peers below which no median is taken."""
+UNIT_HITS = 25.0
+"""Expected hits of the typical peer under which the median of so small numbers is biased: take larger peers."""
+UNEXPLAINED = 1.6
+"""How much wider a series without recent figures of its own is judged."""
+
+
+def _columns(*spans: tuple[int, ...]) -> Floats:
+    matrix = np.zeros((SPANS, len(spans)))
+    for at, each in enumerate(spans):
+        matrix[list(each), at] = 1
+    return matrix
+
+
+_NOW = _columns((0,), (0, 1), (0, 1, 2, 3), (0, 1, 2, 3, 4, 5))
+_PAST = _columns(_NEAR_SPANS, _FAR_SPANS, _FAR_NATIONAL)
+_SECONDS = np.concatenate([_LENGTHS @ _NOW, _LENGTHS @ _PAST])
+
+
+@dataclass(frozen=True, eq=False)
+class Muted:
+    """What open and just closed alerts explain already."""
+
+    windows: Bools
+    """(leaves, WINDOWS) Left out of every other series."""
+    spans: Bools
+    """(leaves, SPANS) Left out of the past of everyone."""
+    profil_windows: Bools
+    """(leaves of profils, WINDOWS) As `windows`, in the table of profils."""
+    profil_spans: Bools
+    """(leaves of profils, SPANS) As `spans`."""
+    drift: Floats
+    """(series,) q where the past is left out; 1 where nothing is known."""
+    national: Bools
+    """(SPANS,) Left out of the past of the country: a national alert is or was open."""
+    by_famille: bool
+    """An alert of a profil is open: familles that this profil uses more move together, so G is taken in each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """Figures of every series, hits in `WINDOWS`; muted leaves are not in them."""
+
+    x: Floats
+    """(series, WINDOWS) Observed."""
+    base: Floats
+    """(series, WINDOWS) reference x G."""
+    q: Floats
+    """(series, 2) near, far."""
+    past: Floats
+    """(series,) Hits that were to be expected over the last hour: enough to judge by?"""
+    known: Bools
+    """(series, 2) Whether q rests on figures."""
+    learning: Bools
+    """(series,)"""
+    steep: Floats
+    """(series,) Relative change of the reference within two minutes: steep mornings widen the band."""
+    pages: Floats
+    """(series,) Hits a visit over 300 s."""
+    expected_pages: Floats
+    """(series,) What that should be."""
+    leaf_x: Floats
+    """(leaves of the main table, WINDOWS) Observed, muted or not; 0 under planned closures."""
+    leaf_base: Floats
+    """(leaves of the main table, WINDOWS) reference x G."""
+    profil_full: Floats
+    """(2, profils, WINDOWS) Observed, and reference x G, of the series of profils, muted or not."""
+    raw: Floats
+    """(WINDOWS,) The country's reference without G, muted or not."""
+
+
+def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expected:
+    """What was observed and what was to be expected, for each series of the catalogue."""
+    main = _Columns(sample, sample.main, muted.spans if muted else None)
+    growth = _growth(main, sample.main.leaves.group, catalogue, muted)
+    base = main.reference[:, :6] * growth
+    x = main.hits[:, :6]
+    now_x, now_base = x, base
+    if muted is not None:
+        now_x, now_base = x.copy(), base.copy()
+        now_x[:, :4][muted.windows] = 0
+        now_base[:, :4][muted.windows] = 0
+    visits = np.stack([sample.main.visits, sample.main.reference_visits], axis=1)
+    stacked = np.concatenate(
+        [now_x, now_base, sample.main.slope, main.past[:, None], (main.past * main.learning)[:, None], visits,
+         main.hits[:, 1:2], sample.main.reference[:, :2].sum(axis=1, keepdims=True)], axis=1,
+    )  # fmt: skip
+    rolled = catalogue.roll.of(stacked)
+    _judge_the_country_raw(rolled, main, muted)
+    more, full = _profils(sample, catalogue, muted)
+    rolled = np.concatenate([rolled, more])
+    leaves = x[:, :4], base[:, :4], full, main.reference[:, :4].sum(axis=0)
+    return _figures(rolled, catalogue, muted, *leaves)
+
+
+class _Columns:
+    """Hits and reference of the leaves of one table, by the columns that are used: windows, near, far, far national."""
+
+    def __init__(self, sample: Sample, counts: Counts, void: Bools | None) -> None:
+        hits, reference = counts.hits, counts.reference
+        closed = counts.closure >= 0
+        if closed.any():
+            keep = (~closed)[:, None]
+            hits, reference = hits * keep, reference * keep
+        past, past_reference = hits, reference
+        if void is not None:
+            past, past_reference = np.where(void, 0.0, hits), np.where(void, 0.0, reference)
+        self.hits = np.concatenate([hits @ _NOW, past @ _PAST], axis=1)
+        self.reference = np.concatenate([reference @ _NOW, past_reference @ _PAST], axis=1)
+        self.past = reference @ _PAST[:, 1]
+        """Expected hits of the last hour, muted or not."""
+        self.learning = (counts.days < days.ENOUGH) | sample.learning
+        if self.learning.any():
+            self._learn(sample, past, void)
+
+    def _learn(self, sample: Sample, past: Floats, void: Bools | None) -> None:
+        """Put a learning leaf's own level in the place of its reference."""
+        rows = self.learning
+        seconds = np.clip(sample.measured_seconds - np.array(SPAN_EDGES[:-1]), 0.0, _LENGTHS)
+        first = 1 if sample.measured_seconds < 900 else 2
+        weights = np.exp(-_AGES / OWN_DECAY)
+        weights[:first] = 0
+        weights[7] = 0
+        known = np.broadcast_to(seconds, past.shape) if void is None else np.where(void, 0.0, seconds)
+        known = known[rows]
+        behind = known @ weights
+        rate = np.divide(past[rows] @ weights, behind, out=np.zeros(len(known)), where=behind > 0)
+        known_seconds = known @ (weights > 0)
+        judged = known_seconds >= OWN_SECONDS
+        rate = np.where(judged, rate, 0.0)
+        self.reference[rows] = rate[:, None] * _SECONDS
+        self.hits[rows] *= judged[:, None]
+        self.past[rows] = rate * np.minimum(known_seconds, 1800.0)
+
+
+def _growth(columns: _Columns, group: Ints, catalogue: Catalogue, muted: Muted | None) -> Floats:
+    """G of each leaf and column (windows, near, far)."""
+    x, reference = columns.hits[:, :6], columns.reference[:, :6]
+    if muted is not None:
+        keep = np.concatenate([~muted.windows, np.ones((len(group), 2), dtype=bool)], axis=1)
+        x, reference = x * keep, reference * keep
+    if muted is not None and muted.by_famille:
+        return _growth_by_famille(x, reference, group, catalogue)
+    units = [(each, each.roll.of(np.concatenate([x, reference], axis=1))) for each in catalogue.units]
+    found = np.ones((len(catalogue.groups) + 1, 6))  # the last row is for those without peers
+    for at, number in enumerate(catalogue.groups):
+        open_columns = np.ones(6, dtype=bool)
+        for unit, rolled in units:
+            rows = unit.group == number
+            seen, due = rolled[rows, :6], rolled[rows, 6:]
+            typical = np.divide((due * due).sum(0), due.sum(0), out=np.zeros(6), where=due.sum(0) > 0)
+            use = open_columns & (typical >= UNIT_HITS) & ((due > 0).sum(0) >= MIN_UNITS)
+            if use.any():
+                found[at, use] = np.clip(weighted_median(seen[:, use], due[:, use]), 0.05, 20.0)
+            open_columns &= ~use
+        # Too little traffic for the short windows: the shortest that could be judged speaks for them.
+        for column in (2, 1, 0):
+            if open_columns[column] and not open_columns[column + 1]:
+                found[at, column], open_columns[column] = found[at, column + 1], False
+    where = np.searchsorted(np.array(catalogue.groups, dtype=np.int64), group)
+    growth: Floats = found[np.where(group == ALONE, len(catalogue.groups), where)]
+    return growth
+
+
+def _growth_by_famille(x: Floats, reference: Floats, group: Ints, catalogue: Catalogue) -> Floats:
+    """G in each famille: the median over the leaves of its académies."""
+    growth = np.ones((len(group), 6))
+    for famille in range(int(catalogue.famille.max(initial=-1)) + 1):
+        for number in catalogue.groups:
+            rows = (group == number) & (catalogue.famille == famille)
+            if (reference[rows] > 0).any():
+                growth[rows] = np.clip(weighted_median(x[rows], reference[rows]), 0.05, 20.0)
+    return growth
+
+
+def weighted_median(x: Floats, due: Floats) -> Floats:
+    """Median of x / due weighted by due, column by column; rows with nothing due do not count.
+
+    Returns:
+        (columns,); 1 where nothing is due at all.
+    """
+    ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
+    order = np.argsort(ratio, axis=0)
+    weight = np.cumsum(np.take_along_axis(due, order, 0), axis=0)
+    half = (weight >= 0.5 * weight[-1]).argmax(axis=0)
+    columns = np.arange(x.shape[1])
+    median: Floats = np.where(weight[-1] > 0, ratio[order[half, columns], columns], 1.0)
+    return median
+
+
+def _judge_the_country_raw(rolled: Floats, main: _Columns, muted: Muted | None) -> None:
+    """The country is its own measure: no G, and a far q that ends sooner."""
+    if muted is not None:
+        keep = ~muted.windows
+        rolled[0, :4] = (main.hits[:, :4] * keep).sum(0)
+        rolled[0, 6:10] = (main.reference[:, :4] * keep).sum(0)
+    else:
+        rolled[0, 6:10] = main.reference[:, :4].sum(0)
+    rolled[0, 4:6] = main.hits[:, [4, 6]].sum(0)
+    rolled[0, 10:12] = main.reference[:, [4, 6]].sum(0)
+    if muted is not None and muted.national.any():
+        free = [not muted.national[list(spans)].any() for spans in (_NEAR_SPANS, _FAR_NATIONAL)]
+        rolled[0, 4:6] *= free
+        rolled[0, 10:12] *= free
+
+
+def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple[Floats, Floats]:
+    """The same columns for the series of profils, each judged against the others; and its windows with nothing muted.
+
+    Returns:
+        (profils, 20), and (2, profils, WINDOWS): observed, reference x G.
+    """
+    counts = sample.profils
+    if not len(counts.leaves):
+        return np.zeros((0, 20)), np.zeros((2, 0, 4))
+    own = _Columns(sample, counts, muted.profil_spans if muted else None)
+    rows = catalogue.roll_profils.of(
+        np.concatenate(
+            [own.hits[:, :6], own.reference[:, :6], counts.slope, own.past[:, None],
+             (own.past * own.learning)[:, None], counts.visits[:, None], counts.reference_visits[:, None],
+             own.hits[:, 1:2], counts.reference[:, :2].sum(axis=1, keepdims=True)], axis=1,
+        )
+    )  # fmt: skip
+    x, due = rows[:, :6], rows[:, 6:12]
+    judged = due.copy()
+    if muted is not None:
+        gone = catalogue.roll_profils.of(muted.profil_windows.astype(float)) > 0
+        judged[:, :4][gone] = 0
+    # The root of the weight: in the evening parents alone are over half of the country, and no measure of themselves.
+    weight = np.sqrt(judged)
+    ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
+    rows[:, 6:12] *= np.clip(weighted_median(ratio * weight, weight), 0.05, 20.0)
+    full = np.stack([rows[:, :4], rows[:, 6:10]])
+    if muted is not None:
+        rows[:, :4][gone] = 0
+        rows[:, 6:10][gone] = 0
+    return rows, full
+
+
+def _figures(
+    rolled: Floats,
+    catalogue: Catalogue,
+    muted: Muted | None,
+    leaf_x: Floats,
+    leaf_base: Floats,
+    profil_full: Floats,
+    raw: Floats,
+) -> Expected:
+    x, base = rolled[:, :4], rolled[:, 6:10]
+    past_x, past_base = rolled[:, 4:6], rolled[:, 10:12]
+    slope, past, learned = rolled[:, 12:14], rolled[:, 14], rolled[:, 15]
+    drift = muted.drift[:, None] if muted is not None else 1.0
+    q = (past_x + PRIOR_HITS * drift) / (past_base + PRIOR_HITS)
+    wide = catalogue.alone.copy()
+    wide[0] = True
+    low, high = (np.where(wide, w, n)[:, None] for w, n in zip(Q_CLIP_WIDE, Q_CLIP, strict=True))
+    learning = learned > 0.2 * np.maximum(past, 1e-9)
+    q = np.where(learning[:, None], 1.0, np.clip(q, low, high))
+    steep = np.abs(np.log((slope[:, 1] + 1) / (slope[:, 0] + 1))) / 2
+    pages = rolled[:, 18] / np.maximum(rolled[:, 16], 1.0)
+    due_pages = np.divide(rolled[:, 19], rolled[:, 17], out=np.full(len(rolled), np.nan), where=rolled[:, 17] > 0)
+    country = pages[0] if len(pages) else 1.0
+    return Expected(
+        x=x,
+        base=base,
+        q=q,
+        past=past,
+        known=past_base >= 100,
+        learning=learning,
+        steep=np.where(learning, 0.0, steep),
+        pages=pages,
+        expected_pages=np.where(np.isnan(due_pages) | learning, country, due_pages),
+        leaf_x=leaf_x,
+        leaf_base=leaf_base,
+        profil_full=profil_full,
+        raw=raw,
+    )
+
+
+def deviance(x: Floats, mu: Floats) -> Floats:
+    """Half the Poisson deviance: how much a count says against an expectation, whatever its size."""
+    mu = np.maximum(mu, 1e-9)
+    found: Floats = np.where(x > 0, x * np.log(np.maximum(x, 1e-9) / mu), 0.0) - (x - mu)
+    return np.maximum(found, 0.0)
+
+
+def sigmas(x: Floats, mu: Floats, clumping: Floats | float, noise: Floats) -> Floats:
+    """How many standard deviations a count lies from its expectation, with its sign.
+
+    Args:
+        x: Observed hits.
+        mu: Expected hits.
+        clumping: Variance over mean of small counts: pages come in visits.
+        noise: Relative error of a large expectation.
+    """
+    scale = clumping + noise * noise * np.maximum(mu, 1e-9)
+    found: Floats = np.sign(x - mu) * np.sqrt(2 * deviance(x, mu) / scale)
+    return found
