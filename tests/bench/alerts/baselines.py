@@ -13,9 +13,9 @@ import numpy.typing as npt
 from pipeline.alerts import days
 from pipeline.alerts.sample import TICK_SECONDS
 from tests.bench.alerts.country import MINUTES, PROFILS, Doubles, Floats
-from tests.bench.alerts.incidents import keys_of, members
 from tests.bench.alerts.judged import FIRST_TICK, LAST_TICK, Counted, midnight
 from tests.bench.alerts.score import Alarm
+from tests.bench.alerts.series import keys_of, members
 from tests.bench.alerts.world import BUCKET, PER_MINUTE, World
 
 _WINDOW = 300
@@ -40,8 +40,8 @@ class Baselines:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.series = [(kind, key) for kind in _KINDS for key in keys_of(world, kind)]
-        self._members = np.stack([members(world, *each) for each in self.series]).astype(np.float32)
+        self.series = [(kind, key) for kind in _KINDS for key in keys_of(kind)]
+        self._members = np.stack([members(*each) for each in self.series]).astype(np.float32)
         self.series += [("profil", profil) for profil in PROFILS]
         self._patience = np.array([_IN_A_ROW.get(kind, 3) for kind, _ in self.series])
         self._before = self._week_before()

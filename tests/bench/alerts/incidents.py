@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.alerts.change import KEY_SEPARATOR
 from tests.bench.alerts.country import FAMILLES, MINUTES, PROFILS, Doubles, Floats
 from tests.bench.alerts.judged import Closed, Counted
+from tests.bench.alerts.series import keys_of, members
 from tests.bench.alerts.world import BUCKET, BUCKETS, PER_MINUTE, Rates, World, pages
 
 Bools = npt.NDArray[np.bool_]
@@ -95,30 +95,6 @@ class Incident:
     """Expected pages a minute at its start."""
 
 
-def members(world: World, series: str, key: str) -> Bools:
-    """The leaves of a series, by its name: array (leaves). For a profil, all of them."""
-    values = key.split(KEY_SEPARATOR)
-    inside = np.ones(len(world.keys), dtype=np.bool_)
-    if series in ("national", "profil"):
-        return inside
-    fields = ("academie", "plateforme", "exploitant", "famille")
-    columns = np.array(world.keys)
-    for name, value in zip(series.split("_"), values, strict=True):
-        inside &= columns[:, fields.index(name)] == value
-    return inside
-
-
-def keys_of(world: World, series: str) -> list[str]:
-    """The keys of a kind of series, sorted."""
-    if series == "national":
-        return [""]
-    if series == "profil":
-        return list(PROFILS)
-    fields = ("academie", "plateforme", "exploitant", "famille")
-    at = [fields.index(name) for name in series.split("_")]
-    return sorted({KEY_SEPARATOR.join(key[i] for i in at) for key in world.keys})
-
-
 class Planner:
     """Lays incidents out over one day.
 
@@ -164,9 +140,9 @@ class Planner:
         end = start + 60 * int(self.dice.integers(*kind.minutes))
         for _ in range(60):
             series = kind.kinds[int(self.dice.choice(len(kind.kinds), p=_chances(kind.kinds)))]
-            keys = keys_of(self.world, series)
+            keys = keys_of(series)
             if series == "exploitant":  # those that are not also one platform
-                keys = [key for key in keys if key in ("Edifice", "GIP RECIA")]
+                keys = ("Edifice", "GIP RECIA")
             key = keys[int(self.dice.integers(len(keys)))]
             weight = self._weight(series, key, start)
             size = float(weight @ self.rates.hits[:, start // 60 : start // 60 + 10].mean(axis=1)) * 60.0
@@ -183,7 +159,7 @@ class Planner:
             shares = self.rates.profils[:, PROFILS.index(key), :, start // 60]  # (académies, familles)
             by_leaf: Doubles = shares[self.world.academie_of].astype(np.float64).ravel()
             return by_leaf
-        return members(self.world, series, key).astype(np.float64)
+        return members(series, key).astype(np.float64)
 
     def _compatible(self, one: Incident, other: Incident) -> bool:
         """Whether two may be in the same day: not both the same pages, neither hidden in the other."""

@@ -17,6 +17,7 @@ from pipeline.alerts import days
 from pipeline.alerts.sample import SPAN_EDGES, TICK_SECONDS, Counts, Leaves, Sample
 from pipeline.store.school_calendar import calendar_days
 from tests.bench.alerts.country import MINUTES, PROFILS, Doubles, Floats, Ints
+from tests.bench.alerts.series import LeafKey, leaf_keys, profil_keys
 from tests.bench.alerts.world import BUCKET, BUCKETS, World
 
 Bools = npt.NDArray[np.bool_]
@@ -44,7 +45,7 @@ def midnight(on: date) -> int:
 class Reference:
     """What one table of leaves was to count on the judged day, by minutes since midnight in Paris."""
 
-    keys: tuple[tuple[str, str, str, str, str], ...]
+    keys: tuple[LeafKey, ...]
     hits: Floats
     """(leaves, minutes) Pages a minute."""
     visits_per_hit: Doubles
@@ -64,8 +65,8 @@ def references(world: World, last_year: bool) -> tuple[Reference, Reference]:
     if last_year:
         first = date(world.today.year - 1, 8, 25)
         measured |= {first + timedelta(days=number) for number in range(21)}
-    main = np.zeros((len(world.keys), MINUTES), np.float32)
-    profils = np.zeros((len(world.profil_keys), MINUTES), np.float32)
+    main = np.zeros((len(leaf_keys()), MINUTES), np.float32)
+    profils = np.zeros((len(profil_keys()), MINUTES), np.float32)
     per_hit = [np.full(len(main), 1.0), np.full(len(profils), 1.0)]
     behind = [np.zeros(len(main), np.int64), np.zeros(len(profils), np.int64)]
     growth = _Growth(world)
@@ -89,8 +90,8 @@ def references(world: World, last_year: bool) -> tuple[Reference, Reference]:
                 into[np.ix_(index, inside)] = _average(hits, scales)[:, local[inside] % MINUTES]
                 behind[table][index] = len(past)
     return (
-        Reference(world.keys, main, per_hit[0], behind[0]),
-        Reference(world.profil_keys, profils, per_hit[1], behind[1]),
+        Reference(leaf_keys(), main, per_hit[0], behind[0]),
+        Reference(profil_keys(), profils, per_hit[1], behind[1]),
     )
 
 
@@ -141,10 +142,13 @@ class _Growth:
 
 def _average(hits: Floats, scales: Doubles) -> Floats:
     """Past days smoothed, scaled, and the mean of the middle ones: (days, leaves, minutes) to (leaves, minutes)."""
-    smooth = {width: _smooth(hits, width) for width in (3, 11, 31)}
-    level = smooth[31].mean(axis=0)
-    widths = np.vectorize(days.smoothing, otypes=[np.int64])(np.array([100.0, 10.0, 1.0]))
-    chosen = np.where(level > 60, smooth[widths[0]], np.where(level > 6, smooth[widths[1]], smooth[widths[2]]))
+    total = np.zeros((*hits.shape[:-1], MINUTES + 1))
+    np.cumsum(hits, axis=-1, out=total[..., 1:])
+    chosen = _smooth(total, days.smoothing(1.0))
+    level = chosen.mean(axis=0)
+    for some in (10.0, 100.0):  # the limits of `days.smoothing` are 6 and 60
+        finer = np.broadcast_to(level > some * 0.6, chosen.shape)
+        np.copyto(chosen, _smooth(total, days.smoothing(some)), where=finer)
     chosen *= scales[:, :, None].astype(np.float32)
     first, last = days.middle(len(hits))
     chosen.sort(axis=0)
@@ -152,9 +156,7 @@ def _average(hits: Floats, scales: Doubles) -> Floats:
     return mean
 
 
-def _smooth(hits: Floats, width: int) -> Floats:
-    total = np.zeros((*hits.shape[:-1], MINUTES + 1))
-    np.cumsum(hits, axis=-1, out=total[..., 1:])
+def _smooth(total: Doubles, width: int) -> Floats:
     at = np.arange(MINUTES)
     low, high = np.maximum(at - width // 2, 0), np.minimum(at + width // 2 + 1, MINUTES)
     smooth: Floats = ((total[..., high] - total[..., low]) / (high - low)).astype(np.float32)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.bench.alerts.country import PROFILS, Doubles
-from tests.bench.alerts.incidents import Incident, members
+from tests.bench.alerts.incidents import Incident
+from tests.bench.alerts.series import members
 from tests.bench.alerts.world import Rates, World
 
 SETTLE_SECONDS = 20
@@ -100,7 +101,7 @@ def judge(world: World, rates: Rates, planted: list[Incident], alarms: list[Alar
                 start=each.start,
                 size=round(each.size, 1),
                 seconds=None if first is None else first.second - each.start + SETTLE_SECONDS,
-                named=first is not None and _names(world, rates, first, each),
+                named=first is not None and _names(rates, first, each),
                 direction="" if first is None else first.direction,
                 alarms=owed[number],
             )
@@ -113,14 +114,14 @@ def _weight(world: World, rates: Rates, alarm: Alarm) -> Doubles:
         shares = rates.profils[:, PROFILS.index(alarm.key), :, min(alarm.second // 60, rates.hits.shape[1] - 1)]
         by_leaf: Doubles = shares[world.academie_of].astype(np.float64).ravel()
         return by_leaf
-    return members(world, alarm.kind, alarm.key).astype(np.float64)
+    return members(alarm.kind, alarm.key).astype(np.float64)
 
 
-def _names(world: World, rates: Rates, alarm: Alarm, each: Incident) -> bool:
+def _names(rates: Rates, alarm: Alarm, each: Incident) -> bool:
     """Whether an alarm's series is just what was struck: an operator of one platform may be named for it."""
     if "profil" in (alarm.kind, each.series):
         return (alarm.kind, alarm.key) == (each.series, each.key)
     busy = rates.hits[:, each.start // 60]
-    theirs = members(world, alarm.kind, alarm.key).astype(np.float64)
+    theirs = members(alarm.kind, alarm.key).astype(np.float64)
     common = float((theirs * each.weight) @ busy)
     return common >= _SAME * max(float(theirs @ busy), float(each.weight @ busy))

@@ -85,18 +85,6 @@ class World:
         self._last_year = sigma * np.exp(dice.normal(0, 0.25, shape))
         self._history: dict[date, Minutes] = {}
 
-    @cached_property
-    def keys(self) -> tuple[tuple[str, str, str, str, str], ...]:
-        """(academie, plateforme, exploitant, famille, '') of each leaf: portal by portal, famille by famille."""
-        return tuple(
-            (p.academie, p.plateforme, p.exploitant, famille, "") for p in self.portals for famille in FAMILLES
-        )
-
-    @cached_property
-    def profil_keys(self) -> tuple[tuple[str, str, str, str, str], ...]:
-        """(academie, '', '', '', profil): académie by académie."""
-        return tuple((academie, "", "", "", profil) for academie in self.academies for profil in PROFILS)
-
     def day_class(self, academie: str, on: date) -> int:
         """The kind of a local day of an académie (`country.kind_of`)."""
         return country.kind_of(country.territory(academie)[0], on)
