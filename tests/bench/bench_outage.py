@@ -131,7 +131,14 @@ class Watch:
         return self.samples[first:]
 
 
-def play(stack: Stack, rate: int, outage_seconds: float, say: Callable[[str], None], **variables: str) -> Outcome:
+def play(
+    stack: Stack,
+    rate: int,
+    outage_seconds: float,
+    say: Callable[[str], None],
+    steady_seconds: float = STEADY_SECONDS,
+    **variables: str,
+) -> Outcome:
     """One outage.
 
     Args:
@@ -139,12 +146,13 @@ def play(stack: Stack, rate: int, outage_seconds: float, say: Callable[[str], No
         rate: events a second.
         outage_seconds: how long ClickHouse is away.
         say: told how it goes.
+        steady_seconds: of undisturbed flow before it.
         variables: settings of the worker.
     """
     stack.start_worker(**variables)
     with SteadyFlow(stack.broker.address, rate) as flow:
         watch = Watch(stack, flow)
-        steady = watch.watch(STEADY_SECONDS)
+        steady = watch.watch(steady_seconds)
         stack.gateway.process.kill()
         stack.gateway.process.communicate()
         say(f"ClickHouse is away; the worker has {steady[-1].resident_mib:.0f} MiB, lag {steady[-1].lag}")
