@@ -67,7 +67,7 @@ class Memory(Protocol):
     def newest(self, receiver: str, alert_id: str) -> int:
         """The highest revision that is settled; 0 for none."""
 
-    def remember(self, receiver: str, change: Change) -> None:
+    def remember(self, receiver: str, change: Change, outcome: str) -> None:
         """Settle a change: the receiver has it, or it was given up."""
 
     def open_alerts(self, receiver: str) -> list[Change]:
@@ -184,7 +184,7 @@ class Deliverer:
             self._count(receiver.name, outcome)
             if outcome != "retried":
                 _put(self._settled, (receiver.name, change.alert_id), change.revision)
-                await self._ask(lambda: self._memory.remember(receiver.name, change), None)
+                await self._ask(lambda: self._memory.remember(receiver.name, change, outcome), None)
         if outcome == "retried":
             await asyncio.sleep(pause * random.uniform(0.67, 1.33))  # noqa: S311 - jitter, no secret
         return outcome

@@ -28,9 +28,9 @@ class DeliveryMemory:
         ((revision,),) = self._store.execute(query("read_delivered"), {"receiver": receiver, "alert_id": alert_id})
         return int(revision)
 
-    def remember(self, receiver: str, change: Change) -> None:
+    def remember(self, receiver: str, change: Change, outcome: str) -> None:
         """See `agents.deliver_alerts.Memory.remember`; once more of the same changes nothing."""
-        self._store.execute(query("remember_delivery"), [(receiver, change.alert_id, change.revision)])
+        self._store.execute(query("remember_delivery"), [(receiver, change.alert_id, change.revision, outcome)])
 
     def open_alerts(self, receiver: str) -> list[Change]:
         """See `agents.deliver_alerts.Memory.open_alerts`; without neighbours and scope, whose words are written."""

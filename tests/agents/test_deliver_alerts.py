@@ -124,8 +124,8 @@ def test_each_change_goes_out_once_in_order_and_is_acknowledged_behind_it(
     assert [body["state"] for body in receiver.taken] == ["opened", "updated", "closed"]
     assert event.acked == 1
     assert run.counts == {("webhook", "delivered"): 3}
-    rows = store.execute("SELECT target, alert_id, revision FROM ent.deliveries FINAL ORDER BY revision")
-    assert rows == [("webhook", A, 1), ("webhook", A, 2), ("webhook", A, 3)]
+    rows = store.execute("SELECT target, alert_id, revision, outcome FROM ent.deliveries FINAL ORDER BY revision")
+    assert rows == [("webhook", A, revision, "delivered") for revision in (1, 2, 3)]
 
 
 def test_what_comes_again_is_not_told_again_by_this_worker_or_the_next(

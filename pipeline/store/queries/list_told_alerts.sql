@@ -11,7 +11,7 @@ FROM
     (
         SELECT alert_id
         FROM ent.deliveries
-        WHERE target = %(receiver)s AND at > now64(3, 'UTC') - INTERVAL 7 DAY
+        WHERE target = %(receiver)s AND outcome = 'delivered' AND at > now64(3, 'UTC') - INTERVAL 7 DAY
     )
     ORDER BY alert_id, revision DESC
     LIMIT 1 BY alert_id

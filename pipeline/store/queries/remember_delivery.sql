@@ -1,2 +1,2 @@
 -- Settles a change of an alert for a receiver.
-INSERT INTO ent.deliveries (target, alert_id, revision) VALUES;
+INSERT INTO ent.deliveries (target, alert_id, revision, outcome) VALUES;
