@@ -292,9 +292,9 @@ class JudgedDay:
             self._tables.append(_Table(leaves, reference, hits, visits, half))
         self._learning = calendar().is_rentree(world.today)
 
-    def samples(self) -> Iterator[Sample]:
-        """One for each tick of the day."""
-        return (self.sample(second) for second in range(FIRST_TICK, LAST_TICK, TICK_SECONDS))
+    def samples(self, first: int = FIRST_TICK, last: int = LAST_TICK) -> Iterator[Sample]:
+        """One for each tick in [first, last), seconds after midnight in Paris."""
+        return (self.sample(second) for second in range(first, last, TICK_SECONDS))
 
     def sample(self, second: int) -> Sample:
         """What the detector reads at so many seconds after midnight in Paris, a multiple of `TICK_SECONDS`."""

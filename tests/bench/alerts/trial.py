@@ -28,7 +28,7 @@ from tests.bench.alerts.incidents import (
     closures,
     count,
 )
-from tests.bench.alerts.judged import JudgedDay, Late, midnight, references
+from tests.bench.alerts.judged import FIRST_TICK, LAST_TICK, JudgedDay, Late, midnight, references
 from tests.bench.alerts.score import Alarm, Verdict, judge
 from tests.bench.alerts.world import Rates, World
 
@@ -122,11 +122,13 @@ def run(trial: Trial, detector: Callable[[], Detector] = Machine, baselines: boo
     return outcomes
 
 
-def watch(judged: JudgedDay, detector: Detector) -> tuple[list[Alarm], float, int]:
+def watch(
+    judged: JudgedDay, detector: Detector, first: int = FIRST_TICK, last: int = LAST_TICK
+) -> tuple[list[Alarm], float, int]:
     """Step a detector through a day: what it opened, the processor time of its steps, and how many there were."""
     alarms, seconds, ticks = [], 0.0, 0
     zero = midnight(judged.world.today)
-    for sample in judged.samples():
+    for sample in judged.samples(first, last):
         before = time.process_time()
         changes = detector.step(sample)
         seconds += time.process_time() - before
