@@ -29,7 +29,6 @@ _CHECK_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"  # no I, O, Q: 1,609 of 1,609 real UA
 _TERRITORY_OF_PREFIX = {row.uai_prefix: code for code, row in enumerate(territories())}
 _TERRITORIES = np.array([_TERRITORY_OF_PREFIX.get(f"{prefix:03d}", NO_TERRITORY) for prefix in range(1000)], np.int64)
 _LETTER_CODES = np.frombuffer(_CHECK_LETTERS.encode(), np.uint8)
-_PLACES = 10 ** np.arange(6, -1, -1)
 
 _MOST_REMEMBERED = 100_000  # words: hostile ones must not fill the memory
 
@@ -95,12 +94,20 @@ def uai_columns(uais: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray
     # letter passes below). Where one is not, none of another length is looked at.
     if chars.size != rows * (width + 1) or not (chars[width :: width + 1] == 10).all():
         return uai_columns([uai if len(uai) == width and uai.isascii() else "-" * width for uai in uais])
-    chars = chars.reshape(rows, width + 1)
-    digits = chars[:, :7] - np.uint8(48)
-    number = digits @ _PLACES
-    right_letter = ((chars[:, 7] ^ _LETTER_CODES[number % 23]) & 0xDF == 0) & (chars[:, 7] >= 65)
+    return uai_matrix(chars.reshape(rows, width + 1)[:, :width])
+
+
+def uai_matrix(chars: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """The same for UAIs given as bytes, shape (rows, 8)."""
+    columns = np.ascontiguousarray(chars.T)
+    digits = columns[:7] - np.uint8(48)
+    number = np.zeros(chars.shape[0], np.int32)
+    for digit in digits:
+        number *= np.int32(10)
+        number += digit
+    right_letter = ((columns[7] ^ _LETTER_CODES[number % 23]) & 0xDF == 0) & (columns[7] >= 65)
     territory = _TERRITORIES[np.minimum(number // 10_000, 999)]
-    return np.where((digits <= 9).all(axis=1) & right_letter, territory, NO_TERRITORY), number.astype(np.int32)
+    return np.where((digits <= 9).all(axis=0) & right_letter, territory, NO_TERRITORY), number
 
 
 def uai_texts(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:

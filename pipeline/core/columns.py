@@ -18,13 +18,14 @@ from pipeline.core.classify import (
     UNKNOWN,
     ProfilCodes,
     ServiceCodes,
-    uai_columns,
     why_bad_uai,
 )
 from pipeline.core.event import MAX_VALUE_BYTES, UNUSUAL, Event, decode_usual, judge
-from pipeline.core.ids import Ids, hash_column
-from pipeline.core.instants import NO_INSTANT, Instants, parse_column
+from pipeline.core.fields import Fields, Numbers, Origin, of_events
+from pipeline.core.ids import Ids
+from pipeline.core.instants import NO_INSTANT, Instants
 from pipeline.core.reasons import Reason, Rejected, quoted
+from pipeline.core.scanning import FEWEST, Scanner
 
 BUCKET_SECONDS = 10
 FUTURE_US = 5 * 60 * 1_000_000
@@ -33,15 +34,12 @@ LATE_US = 60 * 1_000_000
 _LAST_US = (2**32 - 1) * 1_000_000  # ClickHouse's DateTime ends in 2106
 _LAST_STAMP_MS = 9_000_000_000_000_000  # far beyond any clock; in microseconds it still has room in 64 bits
 
-Keys = npt.NDArray[np.int64]
+Keys = Numbers
 Schools = npt.NDArray[np.int32]
 
 # A key, from the high bits down: bucket (29 bits), territory (7), service (5), profil (3), origin (16).
 ORIGIN_BITS, PROFIL_BITS, SERVICE_BITS, TERRITORY_BITS = 16, 3, 5, 7
 _MOST_ORIGINS = 1 << ORIGIN_BITS
-
-Origin = tuple[str, str, str]
-"""(projet, exploitant, plateforme)"""
 
 
 class TooManyOriginsError(Exception):
@@ -64,6 +62,20 @@ class RejectedAt(NamedTuple):
 
     at: int
     rejected: Rejected
+
+
+class _Limits(NamedTuple):
+    """When the events of some records may have happened, epoch microseconds; each of the shape (records,)."""
+
+    stamp_us: Instants
+    """The records' timestamps."""
+    oldest_us: Instants
+    latest_us: Instants
+
+    def hold(self, fields: Fields) -> npt.NDArray[np.bool_]:
+        """Which of the events are of a known territory and in time."""
+        at, time_us = fields.at, fields.time_us
+        return (fields.territory >= 0) & (time_us >= self.oldest_us[at]) & (time_us <= self.latest_us[at])
 
 
 class Tally:
@@ -93,6 +105,7 @@ class Words:
     def __init__(self) -> None:
         self.services = ServiceCodes()
         self.profils = ProfilCodes()
+        self.scanner = Scanner(self.services, self.profils)
 
 
 class Columns:
@@ -150,67 +163,82 @@ class Columns:
         """
         if not values:
             return []
-        events, rejects = _judge(values)
-        if events:
-            kept = None
-            if rejects:
-                kept = np.delete(np.arange(len(values)), [reject.at for reject in rejects])
-            rejects += self._place(events, kept, np.array(stamps_ms, np.int64), read_ms)
-            rejects.sort()
+        limits = self._limits(stamps_ms, read_ms)
+        scanned = self._scan(values, limits)
+        judged, rejects = self._judge_each(values, scanned, limits)
+        # Only now, when nothing more can be raised.
+        for fields in (scanned, judged):
+            if fields is not None and fields.at.size:
+                self._append(fields, limits)
         return rejects
 
-    def _place(self, events: list[Event], kept: Keys | None, stamps_ms: Instants, read_ms: int) -> list[RejectedAt]:
-        """Put well-formed events in their cells; `kept` are their places in the values given (None: the same)."""
-        services, profils, origins = self._words.services, self._words.profils, self.origins
-        service = np.array([services[e.service] for e in events], np.int64)
-        profil = np.array([profils[e.profil] for e in events], np.int64)
-        territory, school = uai_columns([e.uai for e in events])
-        origin = np.array([origins[e.projet, e.exploitant, e.plateforme] for e in events], np.int64)
-        time_us = parse_column([e.event_time for e in events])
-        if kept is not None:
-            stamps_ms = stamps_ms[kept]
-        stamp_us = np.minimum(stamps_ms, _LAST_STAMP_MS) * 1000
+    def _limits(self, stamps_ms: Sequence[int], read_ms: int) -> _Limits:
+        stamp_us = np.minimum(np.array(stamps_ms, np.int64), _LAST_STAMP_MS) * 1000
         read_us = read_ms * 1000
         stamp_us[stamp_us < 0] = read_us
-        oldest_us = np.maximum(stamp_us, read_us) - self._max_age_us
-        good = (
-            (territory >= 0) & (time_us >= oldest_us) & (time_us <= np.minimum(stamp_us + self._max_lead_us, _LAST_US))
+        return _Limits(
+            stamp_us,
+            np.maximum(stamp_us, read_us) - self._max_age_us,
+            np.minimum(stamp_us + self._max_lead_us, _LAST_US),
         )
-        ids = np.empty((len(events), 3), np.uint64)
-        ids[:, 0] = hash_column([e.event_id for e in events])
-        ids[:, 1] = hash_column([e.visit_id for e in events])
-        ids[:, 2] = hash_column([e.visitor_id for e in events])
-        rejects = []
-        if not good.all():
-            for i in np.flatnonzero(~good).tolist():
-                why = _why(events[i], int(territory[i]), int(time_us[i]), int(oldest_us[i]))
-                rejects.append(RejectedAt(i if kept is None else int(kept[i]), why))
-            service, profil, territory, origin = service[good], profil[good], territory[good], origin[good]
-            time_us, stamp_us, ids, school = time_us[good], stamp_us[good], ids[good], school[good]
-            if not time_us.size:
-                return rejects
-        self._measure(service, profil, time_us, stamp_us)
-        keys = time_us // (BUCKET_SECONDS * 1_000_000)
+
+    def _scan(self, values: Sequence[bytes | None], limits: _Limits) -> Fields | None:
+        """The good events among the records that need not be looked at one by one."""
+        if len(values) < FEWEST:
+            return None
+        fields = self._words.scanner.scan(_of_usual_size(values), self.origins)
+        return None if fields is None else fields.only(limits.hold(fields))
+
+    def _judge_each(
+        self, values: Sequence[bytes | None], scanned: Fields | None, limits: _Limits
+    ) -> tuple[Fields | None, list[RejectedAt]]:
+        """The good events, and the others, among the records that were not scanned."""
+        rest = np.ones(len(values), bool)
+        if scanned is not None:
+            rest[scanned.at] = False
+        at = np.flatnonzero(rest)
+        if not at.size:
+            return None, []
+        places = at.tolist()
+        events, rejects = _judge([values[place] for place in places], places)
+        if not events:
+            return None, rejects
+        if rejects:
+            rest[[reject.at for reject in rejects]] = False
+            at = np.flatnonzero(rest)
+        fields = of_events(events, at, self._words.services, self._words.profils, self.origins)
+        good = limits.hold(fields)
+        for i in np.flatnonzero(~good).tolist():
+            place = int(at[i])
+            oldest_us = int(limits.oldest_us[place])
+            why = _why(events[i], int(fields.territory[i]), int(fields.time_us[i]), oldest_us)
+            rejects.append(RejectedAt(place, why))
+        rejects.sort()
+        return fields.only(good), rejects
+
+    def _append(self, fields: Fields, limits: _Limits) -> None:
+        """Count good events."""
+        self._measure(fields, limits.stamp_us[fields.at])
+        keys = fields.time_us // (BUCKET_SECONDS * 1_000_000)
         for code, bits in (
-            (territory, TERRITORY_BITS),
-            (service & (UNKNOWN - 1), SERVICE_BITS),
-            (profil & (UNKNOWN - 1), PROFIL_BITS),
-            (origin, ORIGIN_BITS),
+            (fields.territory, TERRITORY_BITS),
+            (fields.service & (UNKNOWN - 1), SERVICE_BITS),
+            (fields.profil & (UNKNOWN - 1), PROFIL_BITS),
+            (fields.origin, ORIGIN_BITS),
         ):
             keys = keys << bits | code
         self._keys.append(keys)
-        self._ids.append(ids)
-        self._schools.append(school)
-        return rejects
+        self._ids.append(fields.ids)
+        self._schools.append(fields.school)
 
-    def _measure(self, service: Keys, profil: Keys, time_us: Instants, stamp_us: Instants) -> None:
+    def _measure(self, fields: Fields, stamp_us: Instants) -> None:
         tally = self.tally
-        tally.counted += time_us.size
-        tally.late += int(np.count_nonzero(stamp_us - time_us > LATE_US))
-        tally.unknown_services += int(np.count_nonzero(service >= UNKNOWN))
-        tally.unknown_profils += int(np.count_nonzero(profil >= UNKNOWN))
-        tally.newest_us = max(tally.newest_us, int(time_us.max()))
-        tally.by_service += np.bincount(service & (UNKNOWN - 1), minlength=len(FAMILLES))
+        tally.counted += fields.at.size
+        tally.late += int(np.count_nonzero(stamp_us - fields.time_us > LATE_US))
+        tally.unknown_services += int(np.count_nonzero(fields.service >= UNKNOWN))
+        tally.unknown_profils += int(np.count_nonzero(fields.profil >= UNKNOWN))
+        tally.newest_us = max(tally.newest_us, int(fields.time_us.max()))
+        tally.by_service += np.bincount(fields.service & (UNKNOWN - 1), minlength=len(FAMILLES))
 
     def take(self) -> tuple[Keys, Ids]:
         """All cell keys, shape (events,), and ids (event, visit, visitor), shape (events, 3)."""
@@ -223,20 +251,26 @@ class Columns:
         return np.concatenate(self._schools) if self._schools else np.empty(0, np.int32)
 
 
-def _judge(values: Sequence[bytes | None]) -> tuple[list[Event], list[RejectedAt]]:
-    """The well-formed events in order, and the others with their place and reason."""
-    events: list[Event] = []
-    rejects: list[RejectedAt] = []
+def _of_usual_size(values: Sequence[bytes | None]) -> Sequence[bytes]:
+    """The values, with no bytes in place of tombstones and of what is too large: both are unusual either way."""
     try:
         unfit = max(map(len, values)) > MAX_VALUE_BYTES  # type: ignore[arg-type]
     except TypeError:  # a tombstone has no length
         unfit = True
-    given = [b"" if value is None or len(value) > MAX_VALUE_BYTES else value for value in values] if unfit else values
-    remaining = iter(given)
+    if not unfit:
+        return values  # type: ignore[return-value]
+    return [b"" if value is None or len(value) > MAX_VALUE_BYTES else value for value in values]
+
+
+def _judge(values: Sequence[bytes | None], places: Sequence[int]) -> tuple[list[Event], list[RejectedAt]]:
+    """The well-formed events in order, and the others with their reason; `places` are those of the values."""
+    events: list[Event] = []
+    rejects: list[RejectedAt] = []
+    remaining = iter(_of_usual_size(values))
     while True:
         try:
             # As fast as it goes until a value that is not usual; what was decoded before it stays in the list.
-            events.extend(map(decode_usual, remaining))  # type: ignore[arg-type]
+            events.extend(map(decode_usual, remaining))
             return events, rejects
         except UNUSUAL:
             at = len(events) + len(rejects)
@@ -244,7 +278,7 @@ def _judge(values: Sequence[bytes | None]) -> tuple[list[Event], list[RejectedAt
             if isinstance(verdict, Event):
                 events.append(verdict)
             else:
-                rejects.append(RejectedAt(at, verdict))
+                rejects.append(RejectedAt(places[at], verdict))
 
 
 def _why(event: Event, territory: int, time_us: int, oldest_us: int) -> Rejected:

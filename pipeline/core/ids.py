@@ -36,7 +36,19 @@ def hash_text(text: str) -> int:
 
 def hash_column(texts: Sequence[str]) -> Ids:
     """The ids of a non-empty column of texts, shape (len(texts),), uint64."""
-    words, lengths = _uniform_words(texts) or _padded_words(texts)
+    return hash_words(*(_uniform_words(texts) or _padded_words(texts)))
+
+
+def hash_words(words: Ids, lengths: Ids) -> Ids:
+    """The ids of texts given as words.
+
+    Args:
+        words: of the UTF-8 texts, zeros behind their ends, little-endian, shape (words of the longest, texts).
+        lengths: in bytes, shape (texts,), or (1,) when all have the same.
+
+    Returns:
+        shape (texts,).
+    """
     state = lengths * np.uint64(_SEED)
     same_length = lengths.shape == (1,)
     if same_length:

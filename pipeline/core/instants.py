@@ -55,97 +55,108 @@ def parse(value: str | int) -> int | None:
 
 def parse_column(values: Sequence[str | int]) -> Instants:
     """The same for many values: int64 microseconds since the epoch, NO_INSTANT where there is none."""
-    column = _uniform_column(values)
-    if column is not None:
-        return column
-    # Producers write in a few forms each: the most frequent length makes a matrix, the others one of their own.
-    texts = [value if isinstance(value, str) else "" for value in values]
-    lengths = np.array(list(map(len, texts)))
-    others = np.flatnonzero(lengths != np.bincount(np.minimum(lengths, _LONGEST)).argmax()).tolist()
-    if len(values) - len(others) >= _WORTH_A_MATRIX:
-        filler = texts[next(iter(set(range(len(texts))).difference(others)))]
-        for at in others:
-            texts[at] = filler
-        column = _uniform_column(texts)
-        if column is not None:
-            column[others] = parse_column([values[at] for at in others])
-            return column
-    return np.array([_or_none(parse(value)) for value in values], np.int64)
+    instants = np.full(len(values), NO_INSTANT)
+    # Producers write in a few forms each: every frequent length makes a matrix.
+    by_length: dict[int, list[int]] = {}
+    for at, value in enumerate(values):
+        by_length.setdefault(len(value) if isinstance(value, str) and value.isascii() else 0, []).append(at)
+    single = by_length.pop(0, [])
+    for length, places in by_length.items():
+        if len(places) < _WORTH_A_MATRIX or length > _LONGEST:
+            single += places
+            continue
+        raw = "".join([values[at] for at in places]).encode()  # type: ignore[misc]
+        column = parse_matrix(np.frombuffer(raw, np.uint8).reshape(len(places), length))
+        instants[places] = column
+        single += [places[i] for i in np.flatnonzero(column == NO_INSTANT).tolist()]
+    for at in single:
+        instant = parse(values[at])
+        if instant is not None:
+            instants[at] = instant
+    return instants
 
 
-def _or_none(instant: int | None) -> int:
-    return NO_INSTANT if instant is None else instant
+def parse_digits(chars: npt.NDArray[np.uint8]) -> Instants:
+    """Epoch milliseconds written in `chars`, shape (rows, digits), as microseconds.
+
+    NO_INSTANT where they are not digits, or begin with a zero (which JSON's numbers do not).
+    """
+    digits = np.ascontiguousarray(chars.T) - np.uint8(48)
+    total = np.zeros(chars.shape[0], np.int64)
+    for digit in digits:
+        total = total * 10 + digit
+    good = (digits <= 9).all(axis=0) & (digits[0] > 0) & (total <= _LAST_MS)
+    return np.where(good, total * 1000, NO_INSTANT)
 
 
-def _uniform_column(values: Sequence[str | int]) -> Instants | None:
-    """Texts of one length and one form, read as a matrix of characters; None when they are not that."""
-    first = values[0]
-    if not isinstance(first, str) or not 20 <= len(first) <= _LONGEST:
-        return None
-    try:
-        # The line feed between two texts is checked below: equal lengths are not assumed from an equal sum.
-        raw = "\n".join(values).encode("ascii")  # type: ignore[arg-type]
-    except (TypeError, UnicodeEncodeError):
-        return None
-    rows, width = len(values), len(first)
-    if len(raw) != rows * (width + 1) - 1:
-        return None
-    chars = np.frombuffer(raw + b"\n", np.uint8).reshape(rows, width + 1)
-    if not (chars[:, width] == 10).all():
-        return None
-    zulu = first[-1] in "Zz"
+def parse_matrix(chars: npt.NDArray[np.uint8]) -> Instants:
+    """RFC 3339 texts of one length, given as bytes of the shape (rows, length), as microseconds since the epoch.
+
+    NO_INSTANT where there is none, and also in the rows that are not of the form (with `Z`, or with an offset) that
+    most rows have.
+    """
+    rows, width = chars.shape
+    nothing = np.full(rows, NO_INSTANT)
+    if width < 20:
+        return nothing
+    columns = np.ascontiguousarray(chars.T)
+    zulu = 2 * np.count_nonzero(columns[-1] | 0x20 == ord("z")) >= rows
     end = width - 1 if zulu else width - 6
     marks = {4: b"-", 7: b"-", 10: b"Tt", 13: b":", 16: b":"}
     digits_at = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
-    if end > 19:
-        if end == 20:
-            return None
+    if end > 20:
         marks[19] = b"."
         digits_at += range(20, end)
-    elif end < 19:
-        return None
+    elif end != 19:
+        return nothing
     if zulu:
         marks[end] = b"Zz"
     else:
         marks |= {end: b"+-", end + 3: b":"}
         digits_at += [end + 1, end + 2, end + 4, end + 5]
+    digits = columns - np.uint8(48)
+    good = (digits[digits_at] <= 9).all(axis=0)
     for at, allowed in marks.items():
-        mark = chars[:, at]
-        if not ((mark == allowed[0]) | (mark == allowed[-1])).all():
-            return None
-    digits = chars[:, digits_at] - np.uint8(48)
-    if (digits > 9).any():
-        return None
-    place = {at: i for i, at in enumerate(digits_at)}
+        mark = columns[at]
+        good &= (mark == allowed[0]) if len(allowed) == 1 else (mark == allowed[0]) | (mark == allowed[1])
 
-    def number(start: int, length: int) -> Instants:
-        total = digits[:, place[start]].astype(np.int64)
-        for at in range(start + 1, start + length):
-            total = total * 10 + digits[:, place[at]]
-        return total
+    def pair(at: int) -> npt.NDArray[np.uint8]:
+        tens: npt.NDArray[np.uint8] = digits[at] * np.uint8(10)
+        tens += digits[at + 1]
+        return tens
 
-    hour, minute, second = number(11, 2), number(14, 2), number(17, 2)
-    good = (hour <= 23) & (minute <= 59) & (second <= 59)
-    if (chars[:, :10] == chars[0, :10]).all():  # one day, as nearly always
-        midnight = parse(f"{first[:10]}T00:00:00Z")
+    hour, minute, second = pair(11), pair(14), pair(17)
+    good &= (hour <= 23) & (minute <= 59) & (second <= 59)
+    if (columns[:10] == columns[:10, :1]).all():  # one day, as nearly always
+        midnight = parse(f"{columns[:10, 0].tobytes().decode('latin-1')}T00:00:00Z")
         if midnight is None:
-            return np.full(rows, NO_INSTANT)
+            return nothing
         days: Instants | int = midnight // 86_400_000_000
     else:
-        year, month, day = number(0, 4), number(5, 2), number(8, 2)
-        first_of_month = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-        start_day = first_of_month.astype("datetime64[D]").astype(np.int64)
-        next_month = (first_of_month + 1).astype("datetime64[D]").astype(np.int64)
-        days = start_day + day - 1
-        good &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (days < next_month)
-    seconds = days * 86_400 + hour * 3600 + minute * 60 + second
+        days, real = _days(pair(0) * np.int64(100) + pair(2), pair(5), pair(8))
+        good &= real
+    seconds = hour * np.int64(3600) + minute * np.int64(60) + second + days * 86_400
     if not zulu:
-        offset_hours, offset_minutes = number(end + 1, 2), number(end + 4, 2)
+        offset_hours, offset_minutes = pair(end + 1), pair(end + 4)
         good &= (offset_hours <= 23) & (offset_minutes <= 59)
-        offset = offset_hours * 3600 + offset_minutes * 60
-        seconds += np.where(chars[:, end] == ord("-"), offset, -offset)
+        offset = offset_hours * np.int64(3600) + offset_minutes * np.int64(60)
+        seconds += np.where(columns[end] == ord("-"), offset, -offset)
     micros = seconds * 1_000_000
     if end > 20:
         kept = min(end - 20, 6)
-        micros += number(20, kept) * 10 ** (6 - kept)
+        fraction = digits[20].astype(np.int64)
+        for at in range(21, 20 + kept):
+            fraction = fraction * 10 + digits[at]
+        micros += fraction * 10 ** (6 - kept)
     return np.where(good, micros, NO_INSTANT)
+
+
+def _days(
+    year: Instants, month: npt.NDArray[np.uint8], day: npt.NDArray[np.uint8]
+) -> tuple[Instants, npt.NDArray[np.bool_]]:
+    """Days from the epoch to these dates, and which of them the calendar has."""
+    first_of_month = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+    start_day = first_of_month.astype("datetime64[D]").astype(np.int64)
+    next_month = (first_of_month + 1).astype("datetime64[D]").astype(np.int64)
+    days = start_day + day - 1
+    return days, (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (days < next_month)
