@@ -64,7 +64,7 @@ SPIKE_HITS, SPIKE_DUE, SPIKE_PAST = 80.0, 15.0, 20.0
 NEVER = 2.0
 """A loss that no series can have."""
 LEAK = _levels(n=NEVER, p=0.35, f=0.35, a=0.40, pf=NEVER, af=NEVER, profil=NEVER)
-LEAK_SIGMAS, LEAK_DUE, LEAK_TICKS, LEAK_NOISE = 3.5, 200.0, 9, 1.5
+LEAK_SIGMAS, LEAK_DUE, LEAK_TICKS, LEAK_NOISE = 3.5, 500.0, 9, 1.5
 """A slow leak: half an hour that far below the reference itself, whatever q says."""
 
 RETRIES = 1.5
