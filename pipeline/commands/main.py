@@ -21,6 +21,7 @@ COMMANDS = {
     "wall": "the live page for operators, on its own",
     "at": "the picture at an instant T",
     "report": "growth between periods, ranking, the DNMA's weekly form",
+    "alerts": "what is out of the ordinary, and as it happens",
     "rejects": "list, show and send again what was rejected",
     "status": "is everything right?",
 }

@@ -22,9 +22,13 @@ format_option: Callable[[Any], Any] = click.option(
 )
 
 
+_SPACES = "\u00a0\u202f"
+"""The no-break spaces of French: Python does not call them printable, and no terminal obeys them."""
+
+
 def printable(text: str) -> str:
     r"""`text` with everything that is not printable escaped (`\x1b`, `\n`): safe on a terminal, whatever it holds."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() or c in _SPACES else c.encode("unicode_escape").decode() for c in text)
 
 
 def printable_bytes(value: bytes) -> str:

@@ -20,7 +20,7 @@ from pipeline.notify import Alertmanager, Webhook
 from pipeline.store import migrate
 from pipeline.store.client import Store
 from pipeline.store.deliveries import DeliveryMemory
-from tests.notify.changes import T0, change, story
+from tests.notify.changes import T0, change, put, story
 from tests.notify.receiver import HANG, Receiver, running_receiver
 from tests.support.gateway import GatewayHandle, running_gateway
 
@@ -258,23 +258,6 @@ def test_a_partition_is_given_up_behind_the_post_that_is_under_way(
     receiver.slow = 0
     Run(gateway, Webhook(receiver.url))(take(Event(*story(A))))
     assert receiver.keys == [f"{A}:1", f"{A}:2", f"{A}:3"]
-
-
-INSERT = (
-    "INSERT INTO ent.alerts (alert_id, revision, state, direction, kind, key, opened_at, since, changed_at, closed_at, "
-    "observed, expected, low, high, window_seconds, data_age_seconds, sentence, look_at) VALUES"
-)
-
-
-def put(store: Store, *changes: Change) -> None:
-    """Rows of `ent.alerts`."""
-    rows = [
-        (each.alert_id, each.revision, each.state, each.direction, each.kind, each.key, each.opened_at, each.since,
-         each.changed_at, each.closed_at, each.observed, each.expected, each.low, each.high, each.window_seconds,
-         each.data_age_seconds, each.sentence, each.look_at)
-        for each in changes
-    ]  # fmt: skip
-    store.execute(INSERT, rows)
 
 
 def test_open_alerts_are_repeated_to_alertmanager_as_they_are_and_closed_ones_never(

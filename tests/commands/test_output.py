@@ -16,6 +16,10 @@ def test_what_a_terminal_might_obey_is_escaped_and_accents_are_not() -> None:
     assert printable_bytes(b"\xc3\xa9\xff\x00") == "é\\xff\\x00"
 
 
+def test_the_spaces_of_french_figures_stay() -> None:
+    assert printable("1\u202f050 pages\u00a0!") == "1\u202f050 pages\u00a0!"
+
+
 def test_json_holds_the_same_text_without_a_raw_control_character(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"projet": NASTY})
     out = capsys.readouterr().out
