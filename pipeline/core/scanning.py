@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.core.classify import ProfilCodes, ServiceCodes, uai_matrix
 from pipeline.core.event import Event, judge
 from pipeline.core.fields import Fields, Origin
-from pipeline.core.ids import Ids, hash_words
+from pipeline.core.ids import Ids, hash_text, hash_words
 from pipeline.core.instants import Instants, parse_digits, parse_matrix
 from pipeline.core.layouts import FIELDS, INTEGER_DIGITS, PAD, Layout, Located, Places, Records, gather
 
@@ -36,7 +36,7 @@ _ROW = {field: row for row, field in enumerate(FIELDS)}
 _WORDS = slice(_ROW["service"], len(FIELDS))
 _MASKS = np.frombuffer(b"".join(b"\xff" * n + b"\0" * (PAD - n) for n in range(PAD + 1)), "<u8").reshape(PAD + 1, -1)
 """For each number of bytes up to `PAD`, what leaves so many of eight words."""
-_SPREAD = np.random.PCG64(2026).random_raw(PAD // 8) | np.uint64(1)
+_SPREAD = np.array([hash_text(str(word)) | 1 for word in range(PAD // 8)], np.uint64)
 """Odd multipliers without a pattern, one for each word."""
 _SLOT_BITS = 16
 
