@@ -25,6 +25,8 @@ TICK = 0.05
 PARTITIONS = 4
 EVENTS_PER_VISIT = 8
 EVENTS_PER_VISITOR = 20
+COUNTED_SHARE = 0.94
+"""Of the records, the distinct good events."""
 SERVICES = [row["service"] for row in SERVICE_ROWS]
 _PROFILS = [row["profil_code"] for row in PROFIL_ROWS]
 _BACK = 10
