@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pipeline.store.client import Store
 from pipeline.store.sql import statements
 from pipeline.wall.address import KINDS
+from pipeline.wall.alerts import Watch, from_rows
 
 
 class Counts(NamedTuple):
@@ -108,6 +109,11 @@ def read_freshness(store: Store) -> Freshness:
     """How far the counting has come."""
     ((newest, age, lag),) = store.execute(_query("read_freshness"))
     return Freshness(max(0.0, float(newest)), float(age), int(lag))
+
+
+def read_alerts(store: Store, at: float) -> Watch:
+    """Alerts and planned closures as of an instant, epoch seconds."""
+    return from_rows(store.execute(_query("read_alerts"), {"at": _time(at)}))
 
 
 def read_calendar(store: Store, days: Iterable[date], last: date) -> list[CalendarDay]:

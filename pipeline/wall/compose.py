@@ -11,6 +11,7 @@ from pipeline import french
 from pipeline.names import FAMILLES, label
 from pipeline.wall import drawing
 from pipeline.wall.address import Address
+from pipeline.wall.alerts import Watched, watched
 from pipeline.wall.asking import Counts
 from pipeline.wall.expected import (
     JUDGED,
@@ -106,6 +107,12 @@ class Attention:
     key: str
     """Tells it from the others, for the page's script."""
 
+    @property
+    def about(self) -> tuple[str, str]:
+        """(kind, key) of the series."""
+        kind, _, key = self.key.partition(":")
+        return kind, key
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -137,6 +144,8 @@ class Page:
     attention: list[Attention]
     judged: int
     """Values that could be judged at all."""
+    watched: Watched
+    """What the detector says."""
 
 
 def compose(address: Address, facts: Facts) -> Page:
@@ -144,7 +153,9 @@ def compose(address: Address, facts: Facts) -> Page:
     rows = {kind: _rows(address, facts, kind) for kind in KIND_NAMES}
     judged = sum(row.ratio != "" for kind in ("plateforme", "academie", "famille") for row in rows[kind])
     headline = _headline(address, facts)
-    return Page(headline, rows, _attention(address, headline, rows), judged)
+    said = watched(address, facts.watch, facts.at.timestamp())
+    attention = [item for item in _attention(address, headline, rows) if item.about not in said.told]
+    return Page(headline, rows, attention, judged, said)
 
 
 def _attention(address: Address, headline: Headline, rows: dict[str, list[Row]]) -> list[Attention]:

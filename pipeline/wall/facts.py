@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pipeline.wall.alerts import Watch
 from pipeline.wall.asking import Counts
 from pipeline.wall.expected import Reference
 from pipeline.wall.series import Series
@@ -51,3 +52,4 @@ class Facts:
     by_hours: bool = False
     is_known: bool = True
     """False before anything was read: names without figures."""
+    watch: Watch = field(default_factory=Watch)

@@ -36,7 +36,7 @@ async def live_facts(address: Address, live: Live, past: Past) -> Facts:
     references, words, calendar = await _references(address, focus, at, series, national, past)
     return Facts(
         at, until, address.window, series, counts, national, *references, words,
-        live.seen, _closed(calendar, at), False,
+        live.seen, _closed(calendar, at), False, watch=live.watch,
     )  # fmt: skip
 
 
@@ -56,6 +56,7 @@ async def past_facts(address: Address, past: Past) -> Facts:
     return Facts(
         at, at.timestamp(), instant.window, series, instant.counts, national, *references, words,
         await past.seen(at), _closed(calendar, at), instant.by_hours, is_known=total.hits > 0 or bool(national.hits),
+        watch=await past.watch(at),
     )  # fmt: skip
 
 

@@ -18,7 +18,16 @@ from pipeline.errors import InstantTError
 from pipeline.french import PARIS
 from pipeline.store.client import Store
 from pipeline.wall.address import KINDS
-from pipeline.wall.asking import CalendarDay, Counts, count_hours, count_minutes, count_window, read_calendar
+from pipeline.wall.alerts import Watch
+from pipeline.wall.asking import (
+    CalendarDay,
+    Counts,
+    count_hours,
+    count_minutes,
+    count_window,
+    read_alerts,
+    read_calendar,
+)
 from pipeline.wall.one_thread import OneThread
 from pipeline.wall.series import MINUTE, Series
 from pipeline.wall.taker import STOP_SECONDS, Focus
@@ -85,6 +94,10 @@ class Past:
         """Kind → value → pages in the 24 hours before the hour of `at`."""
         hour = int(at.timestamp()) // HOUR * HOUR
         return await self._once(("seen", hour), lambda: self._seen(hour))
+
+    async def watch(self, at: datetime) -> Watch:
+        """The alerts that were open then, with the words of their latest change."""
+        return await self._once(("watch", at), lambda: self._ask(read_alerts, at.timestamp()))
 
     async def calendar(self, days: tuple[date, ...]) -> list[CalendarDay]:
         """The rows of some days and of every rentrée up to the last of them."""

@@ -17,7 +17,8 @@ from typing import TypeVar
 from pipeline.errors import InstantTError
 from pipeline.store.client import Store
 from pipeline.wall.address import DEFAULT_WINDOW, KINDS
-from pipeline.wall.asking import Counts, Freshness, count_minutes, count_window, read_freshness
+from pipeline.wall.alerts import Watch
+from pipeline.wall.asking import Counts, Freshness, count_minutes, count_window, read_alerts, read_freshness
 from pipeline.wall.series import MINUTE, Series
 
 EVERY = 1.0
@@ -33,6 +34,8 @@ LATE_MAX = 1800.0
 KEPT = 80 * MINUTE
 STEP = 10
 """Seconds: the views floor T to it, so that we ask for the end of the ten seconds that pass."""
+ALERTS_EVERY = 2.0
+"""Seconds."""
 SEEN_MINUTES, SEEN_EVERY = 24 * 60, 300.0
 STORE_SECONDS = 15.0
 """A busy store may take its time for a whole hour; the page says after five seconds that its figures wait."""
@@ -64,6 +67,7 @@ class Live:
     """(window in minutes, kind) → value → counts."""
     seen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Kind → value → pages within a day."""
+    watch: Watch = field(default_factory=Watch)
 
 
 def known_until(freshness: Freshness, worker: bool | None, now: float) -> float:
@@ -94,6 +98,7 @@ class Taker:
         self._asked_at: dict[tuple[int, str], float] = {}
         self._whole_at: dict[Focus, float] = {}
         self._seen_at: dict[str, float] = {}
+        self._alerts_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="taker", daemon=True)
         self._thread.start()
@@ -147,6 +152,7 @@ class Taker:
         self.latest = replace(
             self.latest, taken_at=now, known_until=until, trouble="", freshness=freshness, series=series, counts=counts
         )
+        self._take_alerts(now)
         self._take_views(windows, till, now)
         self._take_seen(now)
         due = {focus: known for focus, known in series.items() if now - self._whole_at[focus] > WHOLE_EVERY}
@@ -179,6 +185,13 @@ class Taker:
             for key in keys:
                 taken[kind, key] = known[kind, key].updated(rows[key], since, now, until - KEPT)
         return taken
+
+    def _take_alerts(self, now: float) -> None:
+        """What the detector says."""
+        if now - self._alerts_at >= ALERTS_EVERY:
+            watch = self._ask(lambda: read_alerts(self._store, now))
+            self._alerts_at = now
+            self.latest = replace(self.latest, watch=watch)
 
     def _take_seen(self, now: float) -> None:
         """What had traffic within a day; one kind a round."""
