@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
+from pipeline.alerts.change import DIRECTIONS
 from pipeline.core.columns import Tally
 from pipeline.core.reasons import Reason
 from schemas.reference import services
@@ -74,6 +75,16 @@ class Metrics:
         self.alerts_active = Gauge(
             "ent_alerts_active", "Alerts now open, by direction.", ["direction"], registry=registry
         )
+        self.tick_age = Gauge(
+            "ent_alerts_tick_age_seconds",
+            "Since this worker last judged a tick, where it is the one that watches for alerts; 0 where it is not.",
+            registry=registry,
+        )
+        self.ticks_skipped = Counter(
+            "ent_alerts_ticks_skipped_total",
+            "Ticks (20 s of event time) that were not judged, to catch up with a newer one.",
+            registry=registry,
+        )
         self.deliveries = Counter(
             "ent_alert_deliveries_total",
             "Changes of alerts told to a receiver, refused by it, too old to be told, or to be tried again.",
@@ -87,6 +98,8 @@ class Metrics:
             self.rejects.labels(reason.value)
         for field in ("service", "profil"):
             self.unclassified.labels(field)
+        for direction in DIRECTIONS:
+            self.alerts_active.labels(direction)
         for target in ("alertmanager", "webhook"):
             for outcome in ("delivered", "refused", "outdated", "retried"):
                 self.deliveries.labels(target, outcome)

@@ -5,6 +5,7 @@
                      flush_aged      what has waited for half a second goes out, however little
                      report_progress position and lag, for bi.freshness, /metrics and /health
                      seal_minutes    cells of ended minutes ─► sealed tiers; days past their keeping leave
+                     watch_alerts    each 20 s of event time, on one worker ─► ent.alerts, then ent.alerts.v1
 
     ent.alerts.v1 ─► deliver_alerts ─► Alertmanager, webhook (where one is set); ent.deliveries remembers
                      repeat_alerts   open alerts, for who forgets them
@@ -21,14 +22,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import faust
 
-from agents import count_visits, deliver_alerts, report_progress, seal_minutes
+from agents import count_visits, deliver_alerts, report_progress, seal_minutes, watch_alerts
 from pipeline import notify, topics, transport
 from pipeline.servers import store_url
 from pipeline.settings import Settings
 from pipeline.store.client import Store
 from pipeline.store.deliveries import DeliveryMemory
+from pipeline.store.detector import AlertDetector
 from pipeline.store.sealer import StoreSealer
 from pipeline.store.sink import ClickHouseSink
+from pipeline.transport.alert_topic import AlertTopic
 from pipeline.transport.dead_letters import DeadLetterTopic
 from pipeline.worker_board import WorkerBoard
 
@@ -76,6 +79,15 @@ def wire(
     app.timer(interval=SEAL_EVERY, name="seal_minutes")(
         seal_minutes.make(StoreSealer(Store(store), settings.retention_days, settings.history_days), seal_thread)
     )
+
+    watch = watch_alerts.Watch(
+        leads=lambda: any(partition == 0 for _, partition in transport.lags(app, topics.VISITS)),
+        detector=AlertDetector(Store(store), topics.VISITS),
+        publish=AlertTopic(app, topics.ALERTS).send,
+        thread=ThreadPoolExecutor(1, "alerts"),
+        board=board,
+    )
+    app.timer(interval=watch_alerts.LOOK_SECONDS, name="watch_alerts")(watch_alerts.make(watch))
 
     # -- who is told of alerts; where nobody is, the topic is not read
     deliverer = deliver_alerts.Deliverer(

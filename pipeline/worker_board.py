@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from agents.ports import Letter
+from pipeline.alerts.change import DIRECTIONS
 from pipeline.core.columns import Columns
 from pipeline.health import Pulse
 from pipeline.metrics import Metrics
@@ -27,6 +28,9 @@ class WorkerBoard:
         self._newest_arrival = clock()
         metrics.data_age.set_function(lambda: max(0.0, clock() - self._newest_arrival))
         metrics.stall.set_function(pulse.silent_for)
+        self._ticked_at: float | None = None
+        self._skipped = 0
+        metrics.tick_age.set_function(self._tick_age)
 
     def flushed(self, counted: Columns, rejected: Sequence[Letter], seconds: float, newest_arrival_ms: int) -> None:
         """One flush has been acknowledged."""
@@ -53,6 +57,26 @@ class WorkerBoard:
     def delivered(self, target: str, outcome: str) -> None:
         """A change of an alert was told to a receiver, or was not (`agents.deliver_alerts.Outcome`)."""
         self.metrics.deliveries.labels(target, outcome).inc()
+
+    def leads(self, leading: bool) -> None:
+        """Whether this worker watches for alerts (`agents.watch_alerts.Board`); where it does not, none is active."""
+        self._ticked_at = time.monotonic() if leading else None
+        if not leading:
+            self._show_active({})
+
+    def ticked(self, active: Mapping[str, int], skipped: int) -> None:
+        """A tick was judged; `skipped` counts from the start of the process."""
+        self._ticked_at = time.monotonic()
+        self._show_active(active)
+        self.metrics.ticks_skipped.inc(skipped - self._skipped)
+        self._skipped = skipped
+
+    def _show_active(self, active: Mapping[str, int]) -> None:
+        for direction in DIRECTIONS:
+            self.metrics.alerts_active.labels(direction).set(active.get(direction, 0))
+
+    def _tick_age(self) -> float:
+        return 0.0 if self._ticked_at is None else time.monotonic() - self._ticked_at
 
     def insert_failed(self) -> None:
         """A try failed; the rows will be sent again."""

@@ -215,7 +215,8 @@ def _seal(store: Store, tier: Tier, starts: Sequence[int], database: str) -> Non
 def _seal_levels(store: Store, begin: int, database: str) -> None:
     """The levels of a day that begins at `begin` (epoch seconds), hour by hour."""
     for hour in range(begin, begin + DAY.seconds, HOUR.seconds):
-        store.execute(query("seal_levels", database), {"starts": list(range(hour, hour + HOUR.seconds, MINUTE.seconds))})
+        minutes = list(range(hour, hour + HOUR.seconds, MINUTE.seconds))
+        store.execute(query("seal_levels", database), {"starts": minutes})
 
 
 def _starts(store: Store, name: str, database: str, **params: int | str) -> list[int]:

@@ -1,0 +1,1 @@
+SELECT day, toString(zone), toString(kind) FROM ent.calendar;

@@ -1,0 +1,1 @@
+SELECT day, toString(academie), days FROM ent.reference_days FINAL;

@@ -1,0 +1,1 @@
+SELECT max(version) FROM ent.closures WHERE closure_id = %(closure_id)s;
