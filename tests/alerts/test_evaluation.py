@@ -10,7 +10,7 @@ import pytest
 from pipeline.alerts.change import Change
 from pipeline.alerts.machine import Machine
 from pipeline.alerts.sample import Sample
-from tests.bench.alerts.incidents import AF_DEAD, DEAD, RETRIES, Incident, count
+from tests.bench.alerts.incidents import AF_DEAD, DEAD, RETRIES, Incident, count, weight_of
 from tests.bench.alerts.judged import Closed, Counted, JudgedDay, Late, Reference
 from tests.bench.alerts.score import Alarm, judge
 from tests.bench.alerts.series import keys_of, leaf_keys, members, profil_keys
@@ -155,6 +155,17 @@ def test_an_operator_of_one_platform_may_be_named_for_it(world: World, rates: Ra
     verdict = judge(world, rates, [outage], [alarm(TEN + 60, "exploitant", "Erasme")])
 
     assert verdict.found[0].named
+
+
+def test_an_alarm_on_a_profil_finds_what_struck_that_profil(world: World, rates: Rates) -> None:
+    parents = weight_of(world, rates, "profil", "PARENT", TEN)
+    outage = Incident(DEAD, "profil", "PARENT", TEN, HALF_PAST, 0.0, parents, 15_000.0)
+    said = [alarm(TEN + 60, "profil", "PARENT"), alarm(TEN + 80, "profil", "ELEVE")]
+
+    verdict = judge(world, rates, [outage], said)
+
+    assert verdict.found[0].named
+    assert verdict.false == (said[1],)
 
 
 def test_an_outage_strikes_its_leaves_and_no_others(world: World, rates: Rates, counted: Counted) -> None:

@@ -94,6 +94,28 @@ class Incident:
     size: float
     """Expected pages a minute at its start."""
 
+    @property
+    def named(self) -> tuple[str, str, Doubles]:
+        """What it strikes, as `common` takes it."""
+        return self.series, self.key, self.weight
+
+
+def weight_of(world: World, rates: Rates, series: str, key: str, second: int) -> Doubles:
+    """The share of each leaf's pages that belongs to a series, at a second of the day: array (leaves)."""
+    if series == "profil":
+        minute = min(second // 60, MINUTES - 1)
+        shares = rates.profils[:, PROFILS.index(key), :, minute]  # (académies, familles)
+        by_leaf: Doubles = shares[world.academie_of].astype(np.float64).ravel()
+        return by_leaf
+    return members(series, key).astype(np.float64)
+
+
+def common(one: tuple[str, str, Doubles], other: tuple[str, str, Doubles]) -> Doubles:
+    """The share of each leaf's pages that belongs to both of two series (kind, key, weight): array (leaves)."""
+    if one[0] == other[0] == "profil":
+        return one[2] if one[1] == other[1] else np.zeros_like(one[2])
+    return one[2] * other[2]
+
 
 class Planner:
     """Lays incidents out over one day.
@@ -144,7 +166,7 @@ class Planner:
             if series == "exploitant":  # those that are not also one platform
                 keys = ("Edifice", "GIP RECIA")
             key = keys[int(self.dice.integers(len(keys)))]
-            weight = self._weight(series, key, start)
+            weight = weight_of(self.world, self.rates, series, key, start)
             size = float(weight @ self.rates.hits[:, start // 60 : start // 60 + 10].mean(axis=1)) * 60.0
             if not kind.size[0] <= size < kind.size[1]:
                 continue
@@ -154,20 +176,13 @@ class Planner:
                 return True
         return False
 
-    def _weight(self, series: str, key: str, start: int) -> Doubles:
-        if series == "profil":
-            shares = self.rates.profils[:, PROFILS.index(key), :, start // 60]  # (académies, familles)
-            by_leaf: Doubles = shares[self.world.academie_of].astype(np.float64).ravel()
-            return by_leaf
-        return members(series, key).astype(np.float64)
-
     def _compatible(self, one: Incident, other: Incident) -> bool:
         """Whether two may be in the same day: not both the same pages, neither hidden in the other."""
         if one.start >= other.end + _KEPT_APART or other.start >= one.end + _KEPT_APART:
             return True
         busy = self.rates.hits[:, one.start // 60]
-        common = float((one.weight * other.weight) @ busy)
-        share = common / max(min(float(one.weight @ busy), float(other.weight @ busy)), 1e-9)
+        both = float(common(one.named, other.named) @ busy)
+        share = both / max(min(float(one.weight @ busy), float(other.weight @ busy)), 1e-9)
         together = one.start < other.end and other.start < one.end
         # A narrow one within a wide one cannot be told from it; two wide ones have a crossing in common.
         return share < (0.02 if together and one.kind not in WIDE_KINDS else 0.5)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.bench.alerts.country import PROFILS, Doubles
-from tests.bench.alerts.incidents import Incident
+from tests.bench.alerts.incidents import Incident, common, weight_of
 from tests.bench.alerts.series import members
 from tests.bench.alerts.world import Rates, World
 
@@ -72,22 +71,23 @@ def judge(world: World, rates: Rates, planted: list[Incident], alarms: list[Alar
     owed = [0] * len(planted)
     false = []
     for alarm in sorted(alarms, key=lambda each: each.second):
-        struck = _weight(world, rates, alarm)
+        struck = weight_of(world, rates, alarm.kind, alarm.key, alarm.second)
+        named = (alarm.kind, alarm.key, struck)
         busy = rates.hits[:, min(alarm.second // 60, rates.hits.shape[1] - 1)]
         total = max(float(struck @ busy), 1e-9)
         moves: dict[int, float] = {}
         for number, each in enumerate(planted):
             during = each.start < alarm.second <= each.end + max(_AFTER, each.kind.patience)
             if during and _UP.get(alarm.direction) == each.kind.direction:
-                moves[number] = abs(each.left - 1) * float((struck * each.weight) @ busy) / total
+                moves[number] = abs(each.left - 1) * float(common(named, each.named) @ busy) / total
         if sum(moves.values()) < _MOVED:
             false.append(alarm)
             continue
         number = max(moves, key=lambda n: moves[n])
         each = planted[number]
         owed[number] += 1
-        common = float((struck * each.weight) @ busy)
-        mostly = max(common / total, common / max(float(each.weight @ busy), 1e-9)) >= _MOSTLY
+        both = float(common(named, each.named) @ busy)
+        mostly = max(both / total, both / max(float(each.weight @ busy), 1e-9)) >= _MOSTLY
         if mostly and alarm.second <= each.end + each.kind.patience:
             firsts.setdefault(number, alarm)
     found = []
@@ -109,19 +109,11 @@ def judge(world: World, rates: Rates, planted: list[Incident], alarms: list[Alar
     return Verdict(tuple(found), tuple(false))
 
 
-def _weight(world: World, rates: Rates, alarm: Alarm) -> Doubles:
-    if alarm.kind == "profil":
-        shares = rates.profils[:, PROFILS.index(alarm.key), :, min(alarm.second // 60, rates.hits.shape[1] - 1)]
-        by_leaf: Doubles = shares[world.academie_of].astype(np.float64).ravel()
-        return by_leaf
-    return members(alarm.kind, alarm.key).astype(np.float64)
-
-
 def _names(rates: Rates, alarm: Alarm, each: Incident) -> bool:
     """Whether an alarm's series is just what was struck: an operator of one platform may be named for it."""
     if "profil" in (alarm.kind, each.series):
         return (alarm.kind, alarm.key) == (each.series, each.key)
     busy = rates.hits[:, each.start // 60]
     theirs = members(alarm.kind, alarm.key).astype(np.float64)
-    common = float((theirs * each.weight) @ busy)
-    return common >= _SAME * max(float(theirs @ busy), float(each.weight @ busy))
+    both = float((theirs * each.weight) @ busy)
+    return both >= _SAME * max(float(theirs @ busy), float(each.weight @ busy))
