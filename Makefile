@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint bench bench-queries bench-alerts chaos lock clean screenshots
+.PHONY: setup run test lint bench bench-queries bench-peers bench-alerts chaos lock clean screenshots
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -35,6 +35,10 @@ bench: setup
 
 bench-queries: setup
 	$(BIN)/python -m tests.bench queries $(ARGS)
+
+# One worker beside other stream processors, in an environment and with jars of their own. Needs Java and Maven.
+bench-peers: setup
+	$(BIN)/python -m tests.bench peers $(ARGS)
 
 # The detector on simulated national days with planted incidents. SEED: 1000 and more were never tuned on.
 bench-alerts: SEED = 1000

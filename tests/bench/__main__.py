@@ -1,4 +1,4 @@
-"""`python -m tests.bench [worker|null|freshness|store|queries|schools|wall] …`: all of them without a name, in turn."""
+"""`python -m tests.bench [NAME …]`: all of them without a name, in turn, but those that take half an hour."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ BENCHES = {
     "queries": "tests.bench.bench_queries",
     "schools": "tests.bench.bench_schools",
     "wall": "tests.bench.bench_wall",
+    "peers": "tests.bench.peers.bench",
     "alerts": "tests.bench.alerts.bench",
     "outage": "tests.bench.bench_outage",
+    "soak": "tests.bench.bench_soak",
+    "whole-day": "tests.bench.bench_whole_day",
 }
+
+LONG = {"peers", "outage", "soak", "whole-day"}
 
 
 def main() -> None:
     """Run what the command line names; options go to that one."""
     arguments = sys.argv[1:]
-    names = [arguments.pop(0)] if arguments and arguments[0] in BENCHES else list(BENCHES)
+    names = (
+        [arguments.pop(0)] if arguments and arguments[0] in BENCHES else [name for name in BENCHES if name not in LONG]
+    )
     if arguments and len(names) > 1:
         sys.exit(f"name one of {', '.join(BENCHES)} before its options")
     for name in names:

@@ -31,9 +31,9 @@ HERE = Path.cwd()
 _groups = itertools.count()
 
 
-def start(stack: Stack, sink: str, group: str, folder: Path = HERE) -> Contestant:
-    """One worker of a group."""
-    environment = stack.environment() | {"INSTANT_T_GROUP": group, "BENCH_SINK": sink}
+def start(stack: Stack, sink: str, group: str, folder: Path = HERE, events: int = 0) -> Contestant:
+    """One worker of a group; `events`: how many it will get, where that is known."""
+    environment = stack.environment() | {"INSTANT_T_GROUP": group, "BENCH_SINK": sink, "BENCH_EVENTS": str(events)}
     log = stack.folder / f"null-{next(_groups)}.log"
     return Contestant([sys.executable, "-m", "tests.bench.null_worker"], log, environment, folder)
 
@@ -41,7 +41,8 @@ def start(stack: Stack, sink: str, group: str, folder: Path = HERE) -> Contestan
 def run(stack: Stack, sink: str, records: int, workers: int = 1, folder: Path = HERE) -> tuple[float, float, float]:
     """Events per second of the clock, CPU seconds per million events and MiB of so many workers together."""
     group = f"bench-null-{next(_groups)}"
-    running = [start(stack, sink, group, folder) for _ in range(workers)]
+    share = records if workers == 1 else 0
+    running = [start(stack, sink, group, folder, share) for _ in range(workers)]
     try:
         deadline = time.monotonic() + 600
         while sum(worker.events for worker in running) < records and time.monotonic() < deadline:

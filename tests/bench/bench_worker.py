@@ -38,14 +38,15 @@ class Figures(NamedTuple):
     peak_mb: float
 
 
-def run(stack: Stack, module: str, group: str, records: int) -> Figures:
-    """Let one system read everything; its figures."""
+def run(stack: Stack, module: str, group: str, records: int, **variables: str) -> Figures:
+    """Let one system read everything; its figures. `variables` are added to its environment."""
     admin = stack.store("admin")
     for table in ("cells", "marks", "keys_minute", "keys_ten", "keys_hour", "minutes", "progress", "school_events"):
         admin.execute(f"TRUNCATE TABLE ent.{table}")
     admin.close()
     port = free_port()
     environment = stack.environment() | {"INSTANT_T_METRICS_PORT": str(port), "INSTANT_T_GROUP": group}
+    environment |= variables
     command = [sys.executable, "-m", module, *(["worker"] if module == "pipeline" else [])]
     with (stack.folder / f"{group}.log").open("wb") as log:
         worker = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)

@@ -1,9 +1,9 @@
 """A program under measurement: what it says of its progress, and what its processes had used by then.
 
 A contestant writes JSON objects to standard output, one a line: `{"events": N}` for the events counted so far, as often
-as it likes, then its figures (see `null_sink`). Its time begins with its first such line, not with its start: neither
-a virtual machine's warming of its engines nor the joining of a group is what is asked. (What is compiled while events
-flow is.)
+as it likes, then its figures (see `telling`). The first such line has 0 events, when the first of them has come: its
+time begins there, not with its start. Neither the start of a virtual machine nor the joining of a group is what is
+asked. (What a machine compiles while events flow is.)
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tests.bench.processes import cpu_seconds, peak_mb
 
-PATIENCE = 600.0
+PATIENCE = 240.0
 """Seconds for one run of one contestant."""
 
 

@@ -2,12 +2,15 @@
 
     python -m tests.bench.stock_worker
 
-It differs from the real worker in the transport only, and shows on /metrics what it has made durable.
+It differs from the real worker in the transport only, and shows on /metrics what it has made durable. With BENCH_SINK
+(cells or rows), BENCH_EVENTS and BENCH_PROVE it works into a null sink, as `null_worker` does; BENCH_TOPIC is another
+topic than ent.visits.v1.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import Any
 
 import faust
 
+from agents.ports import Sink
 from pipeline import settings as settings_module
 from pipeline import topics
 from pipeline.core.columns import Columns, Words
@@ -24,13 +28,19 @@ from pipeline.servers import store_url
 from pipeline.store.client import Store
 from pipeline.store.sink import ClickHouseSink
 from pipeline.transport.tables import QuickTableManager
-from pipeline.worker_board import WorkerBoard
+from tests.bench.null_sink import Announcer, NullSink
+from tests.bench.telling import Kept, say
 
 TAKE = 5000
 
 settings = settings_module.load()
-board = WorkerBoard(Metrics(), Pulse())
-sink = ClickHouseSink(Store(store_url(settings, "writer")), board)
+board = Announcer(Metrics(), Pulse())
+sink: Sink
+if "BENCH_SINK" in os.environ:
+    board.kept = Kept() if "BENCH_PROVE" in os.environ else None
+    sink = NullSink(rows=os.environ["BENCH_SINK"] == "rows", kept=board.kept)
+else:
+    sink = ClickHouseSink(Store(store_url(settings, "writer")), board)
 words = Words()
 app = faust.App(
     settings.group,
@@ -40,16 +50,19 @@ app = faust.App(
     consumer_auto_offset_reset="earliest",
     stream_buffer_maxsize=16384,
     topic_disable_leader=True,
+    worker_redirect_stdouts=False,
     datadir=Path(tempfile.gettempdir()) / "faust-bench",  # not in the current folder
     TableManager=QuickTableManager,  # the same quick start as ours
 )
-visits = app.topic(topics.VISITS, value_type=bytes, value_serializer="raw")
+visits = app.topic(os.environ.get("BENCH_TOPIC", topics.VISITS), value_type=bytes, value_serializer="raw")
 
 
 @app.agent(visits)  # type: ignore[untyped-decorator]
 async def count_visits(stream: Any) -> None:
     """Count 5,000 records at a time."""
     async for events in stream.take_events(TAKE, within=0.5):
+        if not board.events:
+            say(events=0)
         start = asyncio.get_running_loop().time()
         columns = Columns(words, settings.max_event_age * 1_000_000)
         now_ms = time.time_ns() // 1_000_000

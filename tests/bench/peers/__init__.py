@@ -1,0 +1,1 @@
+"""One worker beside other stream processors: the same events, the same counting (see ../README.md)."""
