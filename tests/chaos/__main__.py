@@ -7,6 +7,7 @@ import logging
 import statistics
 import sys
 import tempfile
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,6 @@ from tests.support.machine import machine
 
 def main() -> None:
     """Play one campaign and print its report; the last line says what was lost and doubled."""
-    # Clients say at length that a broker is away: here that is the point.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=8)
@@ -32,9 +30,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
         folder = options.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
+        keep_client_logs(folder / "clients.log")
         report = play(options.broker, options.seed, options.faults, options.rate, folder)
     print_report(report)
     sys.exit(0 if report.verdict.is_clean else 1)
+
+
+def keep_client_logs(file: Path) -> None:
+    """Clients say at length that a broker is away, which here is the point: into a file of bounded size."""
+    handler = RotatingFileHandler(file, maxBytes=16 << 20, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    for name in ("aiokafka", "kafka"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
 
 
 def play(broker: str, seed: int, faults: int, rate: float, folder: Path) -> Report:
@@ -67,9 +77,10 @@ def print_report(report: Report) -> None:
     every = [time for times in by_kind.values() for time in times]
     print(f"{'all':36} {len(every):5d} {_quantile(every, 50):18.1f} {_quantile(every, 95):6.1f}")
     print(
-        f"{report.acknowledged} records acknowledged by Kafka ({report.retried} sends retried: {report.in_log} in its "
-        f"log), {report.judged} judged by the workers: {report.judged - report.in_log} of them replayed; "
-        f"{report.verdict.repeated_letters} dead letters repeated; workers started again {report.restarts} times"
+        f"{report.acknowledged} records acknowledged by Kafka ({report.retried} sends retried, {report.producers} "
+        f"producers that died: {report.in_log} in its log), {report.judged} judged by the workers: "
+        f"{report.judged - report.in_log} of them replayed; {report.verdict.repeated_letters} dead letters repeated; "
+        f"workers started again {report.restarts} times"
     )
     if report.verdict.differing_views:
         print(f"views that differ from the ledger: {', '.join(report.verdict.differing_views)}")

@@ -187,6 +187,11 @@ class Arena:
         """Records made durable by all workers, repeats included."""
         return sum(int(line) for slot in self.slots for line in slot.tally.read_text().splitlines())
 
+    def last_words(self) -> str:
+        """The end of each log that has one, for a report of what did not come back."""
+        logs = [slot.log for slot in self.slots if slot.wanted] + [self.folder / "gateway.log"]
+        return "\n".join(f"-- {log.name}\n{log.read_text()[-1500:]}" for log in logs if log.exists())
+
     # -- how far --
 
     def committed(self) -> dict[int, int]:

@@ -52,6 +52,8 @@ class Report:
     """Records made durable, repeats included."""
     retried: int
     """Sends that failed and were made again."""
+    producers: int
+    """The flow's own producers that died and were replaced."""
     restarts: int
     """Workers started again."""
     verdict: Verdict
@@ -89,13 +91,15 @@ def run(arena: Arena, seed: int, faults: list[Fault], rate: float, say: Callable
         arena.add_worker()
     arena.keep_workers()
     flow.start()
-    _wait(lambda: sum(arena.committed().values()) > 0, 90.0, "the first events were not counted")
-    watcher.start()
+    known, known_at = 0, began
     try:
+        _wait(lambda: sum(arena.committed().values()) > 0, 90.0, "the first events were not counted")
+        watcher.start()
         for number, fault in enumerate(faults, 1):
             time.sleep(rng.uniform(*CALM))
             overdue = [strike for strike in strikes if strike.is_overdue(time.monotonic())]
             assert not overdue, f"{overdue[0].fault} was not recovered from within {RECOVERY:.0f} s"
+            known, known_at = _flows(flow, known, known_at)
             say(f"{number:4d}/{len(faults)}  {time.monotonic() - began:6.0f} s  {fault.name}")
             fault.strike(arena, rng)
             strikes.append(Strike(fault.name, None, flow.ends(), time.monotonic()))
@@ -108,6 +112,9 @@ def run(arena: Arena, seed: int, faults: list[Fault], rate: float, say: Callable
             "what was acknowledged was not counted after the last fault",
         )
         _wait(lambda: all(strike.recovery is not None for strike in strikes), 10.0, "a fault was not recovered from")
+    except AssertionError:
+        say(arena.last_words())
+        raise
     finally:
         done.set()
     time.sleep(2.0)  # every view shows an acknowledged batch within two seconds
@@ -127,9 +134,19 @@ def run(arena: Arena, seed: int, faults: list[Fault], rate: float, say: Callable
         sum(arena.committed().values()),
         arena.judged(),
         flow.retried,
+        flow.replaced,
         sum(slot.starts - 1 for slot in arena.slots),
         verdict,
     )
+
+
+def _flows(flow: Flow, known: int, known_at: float) -> tuple[int, float]:
+    """How many records Kafka has acknowledged, and when that was seen first."""
+    now = time.monotonic()
+    if len(flow.ledger) > known:
+        return len(flow.ledger), now
+    assert now - known_at < RECOVERY, f"Kafka has acknowledged nothing for {now - known_at:.0f} s"
+    return known, known_at
 
 
 def _watch(arena: Arena, strikes: list[Strike], done: threading.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import threading
@@ -23,6 +24,8 @@ LATEST_S = 1800
 """How late a late event may be."""
 REMEMBERED = 5_000
 PARTITIONS = 4
+LONGEST_SEND_S = 60
+"""A producer that neither sends nor fails for so long is replaced; no fault lasts half of it."""
 
 
 class Acknowledged(NamedTuple):
@@ -47,6 +50,8 @@ class Flow:
         self.ledger: list[Acknowledged] = []
         self.retried = 0
         """Sends that failed and were made again: the log may hold such a record twice."""
+        self.replaced = 0
+        """Producers that died of the broker's troubles; aiokafka does not start its sending task again."""
         self._address = address
         self._rng = random.Random(seed)
         self._rate = rate
@@ -54,6 +59,8 @@ class Flow:
         self._recent: list[bytes] = []
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
+        self._producer: Any = None
+        self._is_stuck = False
         self._thread = threading.Thread(target=self._run, name="flow", daemon=True)
 
     def start(self) -> None:
@@ -86,31 +93,59 @@ class Flow:
             self._failure = error
 
     async def _produce(self) -> None:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._address, compression_type="lz4", linger_ms=5, acks="all", request_timeout_ms=5_000
-        )
-        await producer.start()
+        self._producer = await self._new_producer()
         waiting: set[asyncio.Task[None]] = set()
         due = 0.0
         began = time.monotonic()
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() or waiting:
                 await asyncio.sleep(TICK)
+                if self._is_stuck or self._producer._sender.sender_task.done():
+                    await self._replace_producer()
+                if self._stopping.is_set():
+                    continue
                 due = (time.monotonic() - began) * self._rate - self._number
                 for _ in range(int(due)):
                     value = self._next()
-                    task = asyncio.create_task(self._send(producer, value, self._rng.randrange(PARTITIONS)))
+                    task = asyncio.create_task(self._send(value, self._rng.randrange(PARTITIONS)))
                     waiting.add(task)
                     task.add_done_callback(waiting.discard)
-            await asyncio.gather(*waiting)
         finally:
-            await producer.stop()
+            await self._producer.stop()
 
-    async def _send(self, producer: Any, value: bytes, partition: int) -> None:
+    async def _new_producer(self) -> AIOKafkaProducer:
+        while True:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._address,
+                compression_type="lz4",
+                linger_ms=5,
+                acks="all",
+                request_timeout_ms=5_000,
+            )
+            try:
+                await producer.start()
+            except KafkaError:
+                await producer.stop()
+                await asyncio.sleep(0.5)
+            else:
+                return producer
+
+    async def _replace_producer(self) -> None:
+        self.replaced += 1
+        self._is_stuck = False
+        with contextlib.suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(self._producer.stop(), LONGEST_SEND_S)
+        self._producer = await self._new_producer()
+
+    async def _send(self, value: bytes, partition: int) -> None:
         stamp_ms = time.time_ns() // 1_000_000
         while True:
             try:
-                sent = await producer.send_and_wait(VISITS, value, partition=partition, timestamp_ms=stamp_ms)
+                sending = self._producer.send_and_wait(VISITS, value, partition=partition, timestamp_ms=stamp_ms)
+                sent = await asyncio.wait_for(sending, LONGEST_SEND_S)
+            except TimeoutError:
+                self.retried += 1
+                self._is_stuck = True
             except KafkaError:
                 self.retried += 1
                 await asyncio.sleep(0.2)

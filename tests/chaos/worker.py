@@ -56,7 +56,8 @@ class TallyingBoard(WorkerBoard):
 def main() -> None:
     """Inject the clock where the map takes it from, and the tally; then run the worker."""
     vars(worker_board)["WorkerBoard"] = TallyingBoard
-    vars(topology)["time"] = SimpleNamespace(time_ns=lambda: time.time_ns() + int(offset() * 1e9))
+    wrong = {"time": lambda: time.time() + offset(), "time_ns": lambda: time.time_ns() + int(offset() * 1e9)}
+    vars(topology)["time"] = SimpleNamespace(**(vars(time) | wrong))
     vars(topology)["ClickHouseSink"] = functools.partial(ClickHouseSink, clock=lambda: time.time() + offset())
     vars(sealer)["datetime"] = WrongDatetime
     cli(args=["-A", "pipeline.app", "worker", "-l", "info"], prog_name="worker")
