@@ -28,6 +28,7 @@ from pipeline.store import migrate, sealing
 from pipeline.store.client import Store
 from tests.deploy.grafana import DASHBOARDS, FOLDER, Target, expand_sql, panels, targets
 from tests.deploy.test_compose import SERVICES
+from tests.notify.changes import put, story
 from tests.support.brokers import free_port
 from tests.support.gateway import GatewayHandle, running_gateway
 
@@ -41,6 +42,7 @@ if END.hour == 0 and END.minute < 20:
     END -= timedelta(minutes=30)  # all of the quarter of an hour on one day
 QUICK = 2.0
 """Seconds for a panel; alone on its machine it takes a quarter of them at most."""
+ALERTED = int((END - timedelta(minutes=20)).timestamp())
 YESTERDAY = END - timedelta(days=1)
 
 
@@ -81,6 +83,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHandle]
             " FROM numbers(60000)",
             {"at": YESTERDAY},
         )
+        put(admin, *story("00000000000000aa", ALERTED)[:2], *story("00000000000000bb", ALERTED - 600))
+        put(admin, *story("00000000000000cc", int(YESTERDAY.timestamp()) - 1500))
         admin.execute("INSERT INTO ent.marks (start) SELECT DISTINCT toStartOfMinute(bucket) FROM ent.cells")
         with closing(Store(handle.url("writer"))) as writer:
             while sealing.seal(writer, datetime.now(UTC) + timedelta(seconds=70)).is_behind:
@@ -114,6 +118,15 @@ def test_a_panel_shows_the_reader_something_without_delay(reader: Store, target:
 def test_the_country_is_what_was_counted_in_the_window(reader: Store) -> None:
     # 14 minutes of 40 + 20 hits, 4 visits and 2 visitors each
     assert ask(reader, "France, $fenetre minutes") == [(840 / 900, 840, 112, 56)]
+
+
+def test_alerts_are_listed_with_the_open_ones_first(reader: Store) -> None:
+    sentence, look_at = "Plateforme NEO : 12 pages/min au lieu de 1 050.", "Appeler l'exploitant."
+    opened = datetime.fromtimestamp(ALERTED, UTC)
+    assert ask(reader, "Alertes") == [
+        ("ouverte", opened, None, sentence, look_at),
+        ("close", opened - timedelta(minutes=10), opened, sentence, look_at),
+    ]
 
 
 def test_growth_is_against_the_same_minutes_a_week_ago(reader: Store) -> None:
@@ -260,7 +273,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         pytest.skip("prometheus is not installed")
     folder = tmp_path_factory.mktemp("prometheus")
     metrics = Metrics()
-    metrics.alerts_active.labels("chute").set(1)
+    metrics.alerts_active.labels("drop").set(1)
     metrics.lag.labels("0").set(12)
     metrics.lag.labels("1").set(30)
     metrics.data_age.set(1.5)
