@@ -10,11 +10,12 @@ import pytest
 from pipeline.alerts.change import Change
 from pipeline.alerts.machine import Machine
 from pipeline.alerts.sample import Sample
+from tests.bench.alerts.goals import goals
 from tests.bench.alerts.incidents import AF_DEAD, DEAD, RETRIES, Incident, count, weight_of
 from tests.bench.alerts.judged import Closed, Counted, JudgedDay, Late, Reference
 from tests.bench.alerts.score import Alarm, judge
 from tests.bench.alerts.series import keys_of, leaf_keys, members, profil_keys
-from tests.bench.alerts.trial import candidates, watch
+from tests.bench.alerts.trial import OURS, Outcome, candidates, watch
 from tests.bench.alerts.world import Rates, World
 
 TUESDAY = date(2026, 3, 17)
@@ -256,6 +257,29 @@ def test_the_same_seed_counts_the_same_pages(world: World, rates: Rates) -> None
     monday = date(2026, 3, 16)
     assert np.array_equal(again.history(monday).hits, world.history(monday).hits)
     assert not np.array_equal(World(6, TUESDAY).rates_of_today(world.dice(0)).hits, rates.hits)
+
+
+def test_the_goals_are_missed_by_a_detector_that_never_fires_and_by_one_that_always_does(
+    world: World, rates: Rates
+) -> None:
+    def verdicts(alarms: list[Alarm]) -> list[Outcome]:
+        busy = judge(world, rates, [dead_lyon(rates)], alarms)
+        quiet = judge(world, rates, [], alarms)
+        return [
+            Outcome(5, "ordinary", "2026-03-17", "full", {OURS: busy}, 1.0, 1.0),
+            Outcome(5, "ordinary", "2026-03-17", "quiet", {OURS: quiet}, 1.0, 1.0),
+        ]
+
+    def missed(alarms: list[Alarm]) -> set[str]:
+        return {goal.what for goal in goals(verdicts(alarms)) if not goal.met}
+
+    found = "school days: N/P/F/A down >= 90 %, found"
+    in_time = "school days: N/P/F/A down >= 90 %, p95"
+    quiet = "school days: false alarms a day, no incident"
+    more = "school days: redundant alarms an incident"
+    assert missed([]) == {found, in_time}
+    assert missed([alarm(TEN + 120)]) == {quiet}
+    assert missed([alarm(second) for second in range(TEN + 140, HALF_PAST, 20)]) == {quiet, in_time, more}
 
 
 def test_days_are_of_the_kind_they_are_drawn_for() -> None:

@@ -2,55 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.alerts import tally
+from tests.bench.alerts.goals import ENOUGH, goals
 from tests.bench.alerts.incidents import KINDS
-from tests.bench.alerts.score import Finding, Verdict
+from tests.bench.alerts.score import LATE, Finding
+from tests.bench.alerts.tally import SCHOOL
 from tests.bench.alerts.trial import DAYS, OURS, Outcome
 
-SCHOOL = DAYS[:3]
-RENTREES = DAYS[3:]
-_CONSOLE_WIDTH = 150
-
-
-def findings(outcomes: Iterable[Outcome], detector: str, kind: str = "", days: Sequence[str] = DAYS) -> list[Finding]:
-    """All findings of a detector, of one kind of incident and some kinds of day."""
-    return [
-        finding
-        for outcome in outcomes
-        if outcome.day in days and detector in outcome.verdicts
-        for finding in outcome.verdicts[detector].found
-        if kind in ("", finding.kind)
-    ]
-
-
-def recall(found: Sequence[Finding]) -> float:
-    """Share that was found; NaN of none."""
-    return sum(f.seconds is not None for f in found) / len(found) if found else float("nan")
-
-
-def seconds(found: Sequence[Finding], percent: float) -> float:
-    """Percentile of the times to detect of what was found; NaN of none."""
-    times = [f.seconds for f in found if f.seconds is not None]
-    return float(np.percentile(times, percent)) if times else float("nan")
-
-
-def false_alarms(outcomes: Iterable[Outcome], detector: str, draws: Sequence[str], days: Sequence[str] = DAYS) -> float:
-    """False alarms a day; NaN without such days."""
-    verdicts = [o.verdicts[detector] for o in outcomes if o.draw in draws and o.day in days and detector in o.verdicts]
-    return float(np.mean([len(verdict.false) for verdict in verdicts])) if verdicts else float("nan")
-
-
-def _cell(found: Sequence[Finding]) -> str:
-    if not found:
-        return "-"
-    hit = [f for f in found if f.seconds is not None]
-    text = f"{len(hit)}/{len(found)}"
-    return f"{text} {seconds(found, 50):.0f}/{seconds(found, 95):.0f}" if hit else text
+_WIDTH = 170
 
 
 def show(outcomes: list[Outcome], cases: bool = False) -> None:
@@ -60,59 +25,78 @@ def show(outcomes: list[Outcome], cases: bool = False) -> None:
         outcomes: Of all trials.
         cases: Name each miss and each false alarm too: for tuning.
     """
-    console = Console(width=_CONSOLE_WIDTH)
-    detectors = list(outcomes[0].verdicts)
-    days = [day for day in DAYS if any(outcome.day == day for outcome in outcomes)]
+    console = Console(width=_WIDTH, highlight=False)
     if cases:
         _cases(console, outcomes)
-    table = Table(title="Found / planted, seconds to detect p50/p95 (from its start, the watermark's 20 s included)")
-    table.add_column("incident")
-    for day in days:
-        table.add_column(day, justify="right")
-    if any(day in SCHOOL for day in days):
-        for detector in detectors:
-            table.add_column(f"{detector}, school days", justify="right")
-    for kind in KINDS:
-        if not findings(outcomes, OURS, kind.name):
-            continue
-        row = [_cell(findings(outcomes, OURS, kind.name, (day,))) for day in days]
-        if any(day in SCHOOL for day in days):
-            row += [_cell(findings(outcomes, detector, kind.name, SCHOOL)) for detector in detectors]
-        table.add_row(kind.name, *row)
-    console.print(table)
-    table = Table(title="False alarms a day, over all series (days drawn)")
-    table.add_column("days")
-    for detector in detectors:
-        table.add_column(detector, justify="right")
-    for draw in dict.fromkeys(outcome.draw for outcome in outcomes):
-        for day in days:
-            count = sum(outcome.draw == draw and outcome.day == day for outcome in outcomes)
-            if count:
-                cells = [f"{false_alarms(outcomes, detector, (draw,), (day,)):.2f}" for detector in detectors]
-                table.add_row(f"{day}, {draw} ({count})", *cells)
-    console.print(table)
-    for detector in detectors:
-        found = [f for f in findings(outcomes, detector) if f.seconds is not None]
-        if found:
-            more = sum(f.alarms for f in findings(outcomes, detector)) - len(found)
-            print(
-                f"{detector}: first alarm names the cause {np.mean([f.named for f in found]):.0%}, "
-                f"{more / len(found):.2f} redundant alarms an incident"
+    console.print(_by_incident(outcomes))
+    console.print(_false(outcomes))
+    for detector in outcomes[0].verdicts:
+        found = tally.findings(outcomes, detector)
+        if any(f.seconds is not None for f in found):
+            console.print(
+                f"{detector}: the first alarm names the cause in {tally.named(found):.0%}; "
+                f"{tally.redundant(found):.2f} redundant alarms an incident"
             )
     steps = [outcome.step_ms for outcome in outcomes]
-    print(f"one step of the detector: {np.mean(steps):.2f} ms of CPU (worst day {max(steps):.2f})")
+    console.print(f"One step of the detector: {np.mean(steps):.2f} ms of CPU; {max(steps):.2f} on the worst day.")
+    for goal in goals(outcomes):
+        few = "" if goal.of >= ENOUGH or "a day" in goal.what else " (few)"
+        verdict = "met   " if goal.met else "MISSED"
+        console.print(f"{verdict}  {goal.what}: {goal.measured}, wanted {goal.wanted}; of {goal.of}{few}")
 
 
-def _cases(console: Console, outcomes: list[Outcome]) -> None:
+def _by_incident(outcomes: Sequence[Outcome]) -> Table:
+    days = [day for day in DAYS if any(outcome.day == day for outcome in outcomes)]
+    detectors = list(outcomes[0].verdicts) if set(days) & set(SCHOOL) else []
+    table = Table(
+        title="Found / planted, and seconds from start to alarm, p50/p95, with the 20 s that the watermark waits"
+    )
+    table.add_column("incident")
+    for column in (*days, *(f"{detector}, school days" for detector in detectors)):
+        table.add_column(column, justify="right")
+    for name in (*(kind.name for kind in KINDS), LATE):
+        if tally.findings(outcomes, OURS, name):
+            row = [_cell(tally.findings(outcomes, OURS, name, (day,))) for day in days]
+            row += [_cell(tally.findings(outcomes, detector, name, SCHOOL)) for detector in detectors]
+            table.add_row(name, *row)
+    return table
+
+
+def _cell(found: Sequence[Finding]) -> str:
+    if not found:
+        return "-"
+    hits = sum(f.seconds is not None for f in found)
+    times = f" {tally.seconds(found, 50):.0f}/{tally.seconds(found, 95):.0f}" if hits else ""
+    return f"{hits}/{len(found)}{times}"
+
+
+def _false(outcomes: Sequence[Outcome]) -> Table:
+    detectors = list(outcomes[0].verdicts)
+    table = Table(title="False alarms a day, over all series")
+    for column in ("day", "what is in it", "days", *detectors):
+        table.add_column(column, justify="left" if column in ("day", "what is in it") else "right")
+    for day in DAYS:
+        for draw in dict.fromkeys(outcome.draw for outcome in outcomes):
+            some = [outcome for outcome in outcomes if (outcome.day, outcome.draw) == (day, draw)]
+            if some:
+                cells = (f"{tally.false_alarms(some, detector):.2f}" for detector in detectors)
+                table.add_row(day, draw, str(len(some)), *cells)
+    return table
+
+
+def _cases(console: Console, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
-        verdict: Verdict = outcome.verdicts[OURS]
-        title = f"seed {outcome.seed} {outcome.day} {outcome.date} {outcome.draw}"
-        for finding in verdict.found:
-            if finding.seconds is None:
-                at = f"{finding.start // 3600:02d}:{finding.start // 60 % 60:02d}"
-                console.print(
-                    f"{title}: missed {finding.kind} {finding.series} {finding.key!r} {at} {finding.size}/min"
-                )
+        title = f"{outcome.seed} {outcome.day} {outcome.date} {outcome.draw}:"
+        verdict = outcome.verdicts[OURS]
+        for f in verdict.found:
+            series = f"{f.series} {f.key!r} {_clock(f.start)} {f.size:g}/min"
+            if f.seconds is None:
+                console.print(f"{title} missed {f.kind}: {series}")
+            elif not f.named or f.alarms > 1:
+                console.print(f"{title} {f.kind}: {series} took {f.seconds} s, {f.alarms} alarms, named {f.named}")
         for alarm in verdict.false:
-            at = f"{alarm.second // 3600:02d}:{alarm.second // 60 % 60:02d}:{alarm.second % 60:02d}"
-            console.print(f"{title}: false {alarm.direction} {alarm.kind} {alarm.key!r} {at}")
+            console.print(f"{title} false {alarm.direction} {alarm.kind} {alarm.key!r} {_clock(alarm.second)}")
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tests.bench.alerts.incidents import Incident, common, weight_of
+from tests.bench.alerts.judged import Late
 from tests.bench.alerts.series import members
 from tests.bench.alerts.world import Rates, World
 
 SETTLE_SECONDS = 20
 """What the watermark waits: a tick says at t + 20 s what happened before t."""
+LATE = "late data, said to be late"
+"""Row of the stretches in which data is late and the pipeline knows it."""
 _MOVED = 0.1
 """An alarm is explained when what was planted moves its series by at least so much."""
 _MOSTLY = 0.5
@@ -60,17 +64,29 @@ class Verdict:
     false: tuple[Alarm, ...]
 
 
-def judge(world: World, rates: Rates, planted: list[Incident], alarms: list[Alarm]) -> Verdict:
+def judge(
+    world: World, rates: Rates, planted: list[Incident], alarms: list[Alarm], late: Sequence[Late] = ()
+) -> Verdict:
     """Hold a day's alarms against what was planted in it.
 
     An alarm is *explained* by the incidents of its direction that together move its series by a tenth or more, while
     they last and for 300 s. It has *found* the one of them that moves it most if that is at least half of the series,
-    or the series holds at least half of what was struck. All others are false.
+    or the series holds at least half of what was struck. An alarm that data is late is owed to a stretch of `late` that
+    the pipeline knows of. All others are false.
     """
+    said = [each for each in late if each.said]
+    lates: dict[int, Alarm] = {}
     firsts: dict[int, Alarm] = {}
     owed = [0] * len(planted)
     false = []
     for alarm in sorted(alarms, key=lambda each: each.second):
+        if alarm.direction == "late":
+            owing = [n for n, each in enumerate(said) if each.start <= alarm.second < each.end]
+            if owing and owing[0] not in lates:
+                lates[owing[0]] = alarm
+            else:
+                false.append(alarm)
+            continue
         struck = weight_of(world, rates, alarm.kind, alarm.key, alarm.second)
         named = (alarm.kind, alarm.key, struck)
         busy = rates.hits[:, min(alarm.second // 60, rates.hits.shape[1] - 1)]
@@ -105,6 +121,12 @@ def judge(world: World, rates: Rates, planted: list[Incident], alarms: list[Alar
                 direction="" if first is None else first.direction,
                 alarms=owed[number],
             )
+        )
+    for number, stretch in enumerate(said):
+        hit = lates.get(number)
+        spent = None if hit is None else hit.second - stretch.start + SETTLE_SECONDS
+        found.append(
+            Finding(LATE, "national", "", stretch.start, 0.0, spent, hit is not None, "late", int(hit is not None))
         )
     return Verdict(tuple(found), tuple(false))
 

@@ -116,7 +116,9 @@ def run(trial: Trial, detector: Callable[[], Detector] = Machine, baselines: boo
         judged = JudgedDay(world, known, counted, closed, late)
         alarms, seconds, ticks = watch(judged, detector())
         said = {OURS: alarms} | (beside.alarms(counted) if beside else {})
-        verdicts = {name: judge(world, rates, planted, each) for name, each in said.items()}
+        verdicts = {
+            name: judge(world, rates, planted, each, late if name == OURS else ()) for name, each in said.items()
+        }
         spent = time.process_time() - began
         outcomes.append(Outcome(trial.seed, trial.day, str(on), draw, verdicts, 1_000 * seconds / ticks, spent))
     return outcomes
