@@ -45,6 +45,18 @@ class Roll:
         return cls(order, np.cumsum(sizes) - sizes)
 
 
+@dataclass(frozen=True, eq=False)
+class TwoRolls:
+    """The same in two steps, over cells that many series share: half of the additions."""
+
+    cells: Roll
+    series: Roll
+
+    def of(self, columns: Floats) -> Floats:
+        """Sum (leaves, columns) over the leaves of each series."""
+        return self.series.of(self.cells.of(columns))
+
+
 class Catalogue:
     """All series of both tables of leaves; those of profils come last.
 
@@ -78,13 +90,29 @@ class Catalogue:
         self.kinds = [kind for kind, _ in names]
         self.keys = [key for _, key in names]
         self.number = {name: at for at, name in enumerate(names)}
-        self.roll = Roll.by(mine)
+        self.roll = _two_rolls(leaves, list(sets), mine)
+        self.flat = Roll.by(mine)
         self.roll_profils = Roll.by(list(of_profils.values()))
         self.members: NDArray[np.bool_] = np.zeros((self.main, len(leaves)), dtype=bool)
         """(main, leaves) Whether the series holds the leaf."""
         for at, members in enumerate(mine):
             self.members[at, members] = True
         self.kind_codes = np.array([KIND_CODES[kind] for kind in self.kinds], dtype=np.int64)
+        academies = _codes(leaves, _ACADEMIE)
+        self.academie_names = sorted({key[_ACADEMIE] for key in leaves.keys})
+        self.academie_of = np.full(len(names), -1, dtype=np.int64)
+        """Index in `academie_names` of the series that lie in one académie, else -1."""
+        for at, members in enumerate(mine):
+            if (academies[members] == academies[members[0]]).all():
+                self.academie_of[at] = academies[members[0]]
+        local = self.academie_of >= 0
+        crossed = np.isin(self.kind_codes, [KIND_CODES["plateforme_famille"], KIND_CODES["academie_famille"]])
+        self.levels = np.where(
+            local & (self.kind_codes > 0),
+            np.where(crossed, KIND_CODES["academie_famille"], KIND_CODES["academie"]),
+            self.kind_codes,
+        )
+        """Kind code by whose thresholds a series is judged: a platform of one académie is as small as an académie."""
         # Peers whose ratios are compared: académie × famille where they are large enough, académie × plateforme else.
         self.units = [_Units(leaves, parts) for parts in ((_ACADEMIE, _FAMILLE), (_ACADEMIE, _PLATEFORME))]
         self.groups = sorted({int(group) for group in leaves.group if group >= 0})
@@ -92,20 +120,16 @@ class Catalogue:
         self.alone = np.zeros(len(names), dtype=bool)
         """Series that hold leaves without peers only."""
         self.alone[: self.main] = ~self.members[:, np.setdiff1d(np.arange(len(leaves)), alone)].any(axis=1)
+        self.territories = np.flatnonzero(self.alone & (self.kind_codes == KIND_CODES["academie"]))
+        """The académies among them."""
         self.famille = _codes(leaves, _FAMILLE)
         self.offset = np.zeros(len(names))
-        """Seconds that the local time of the series is ahead of UTC: that of Paris unless it is overseas only."""
-        self.offset[: self.main] = leaves.utc_offset[self.roll.order[self.roll.starts]] if self.main else 0
+        """Seconds that the local time of the series is ahead of UTC: that of the mainland unless it is elsewhere."""
         mainland = leaves.utc_offset[leaves.group >= 0]
-        wide = np.isin(
-            self.kind_codes,
-            [
-                KIND_CODES[k]
-                for k in ("national", "famille", "plateforme", "exploitant", "plateforme_famille", "profil")
-            ],
-        )
-        if len(mainland):
-            self.offset[wide & ~self.alone] = mainland[0]
+        if len(leaves):
+            self.offset[:] = mainland[0] if len(mainland) else leaves.utc_offset[0]
+            own = self.academie_of[: self.main] >= 0
+            self.offset[: self.main][own] = leaves.utc_offset[self.flat.order[self.flat.starts]][own]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -124,6 +148,23 @@ KIND_CODES: dict[Kind, int] = {
     "national": 0, "plateforme": 1, "exploitant": 2, "famille": 3, "academie": 4, "plateforme_famille": 5,
     "academie_famille": 6, "profil": 7,
 }  # fmt: skip
+
+
+def _two_rolls(leaves: Leaves, names: list[tuple[Kind, str]], sets: list[Ints]) -> TwoRolls:
+    # Cells of (académie, famille), and of (plateforme, exploitant, famille), empty values included.
+    cells: list[Ints] = []
+    cell_of: list[Ints] = []
+    for parts in ((_ACADEMIE, _FAMILLE), (_PLATEFORME, _EXPLOITANT, _FAMILLE)):
+        number: dict[tuple[str, ...], int] = {}
+        mine = [number.setdefault(tuple(key[part] for part in parts), len(number)) for key in leaves.keys]
+        of = np.array(mine, dtype=np.int64)
+        cell_of.append(of + len(cells))
+        cells += [np.flatnonzero(of == each) for each in range(len(number))]
+    hosted = ("plateforme", "exploitant", "plateforme_famille")
+    series = [
+        np.unique(cell_of[kind in hosted][members]) for (kind, _), members in zip(names, sets, strict=True)
+    ]  # fmt: skip
+    return TwoRolls(Roll.by(cells), Roll.by(series))
 
 
 def _grouped(leaves: Leaves, parts: tuple[int, ...]) -> dict[str, Ints]:

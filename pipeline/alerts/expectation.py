@@ -59,7 +59,6 @@ def _columns(*spans: tuple[int, ...]) -> Floats:
 
 _NOW = _columns((0,), (0, 1), (0, 1, 2, 3), (0, 1, 2, 3, 4, 5))
 _PAST = _columns(_NEAR_SPANS, _FAR_SPANS, _FAR_NATIONAL)
-_SECONDS = np.concatenate([_LENGTHS @ _NOW, _LENGTHS @ _PAST])
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +172,9 @@ class _Columns:
         known_seconds = known @ (weights > 0)
         judged = known_seconds >= OWN_SECONDS
         rate = np.where(judged, rate, 0.0)
-        self.reference[rows] = rate[:, None] * _SECONDS
+        self.reference[rows] = rate[:, None] * np.concatenate(
+            [np.broadcast_to(_LENGTHS @ _NOW, (len(known), len(WINDOWS))), known @ _PAST], axis=1
+        )
         self.hits[rows] *= judged[:, None]
         self.past[rows] = rate * np.minimum(known_seconds, 1800.0)
 
@@ -186,11 +187,15 @@ def _growth(columns: _Columns, group: Ints, catalogue: Catalogue, muted: Muted |
         x, reference = x * keep, reference * keep
     if muted is not None and muted.by_famille:
         return _growth_by_famille(x, reference, group, catalogue)
-    units = [(each, each.roll.of(np.concatenate([x, reference], axis=1))) for each in catalogue.units]
+    both = np.concatenate([x, reference], axis=1)
+    units = [(catalogue.units[0], catalogue.units[0].roll.of(both))]
     found = np.ones((len(catalogue.groups) + 1, 6))  # the last row is for those without peers
     for at, number in enumerate(catalogue.groups):
         open_columns = np.ones(6, dtype=bool)
-        for unit, rolled in units:
+        for number_of_units in range(len(catalogue.units)):
+            if number_of_units == len(units):
+                units.append((catalogue.units[number_of_units], catalogue.units[number_of_units].roll.of(both)))
+            unit, rolled = units[number_of_units]
             rows = unit.group == number
             seen, due = rolled[rows, :6], rolled[rows, 6:]
             typical = np.divide((due * due).sum(0), due.sum(0), out=np.zeros(6), where=due.sum(0) > 0)
@@ -198,6 +203,8 @@ def _growth(columns: _Columns, group: Ints, catalogue: Catalogue, muted: Muted |
             if use.any():
                 found[at, use] = np.clip(weighted_median(seen[:, use], due[:, use]), 0.05, 20.0)
             open_columns &= ~use
+            if not open_columns.any():
+                break
         # Too little traffic for the short windows: the shortest that could be judged speaks for them.
         for column in (2, 1, 0):
             if open_columns[column] and not open_columns[column + 1]:
@@ -300,7 +307,8 @@ def _figures(
     wide[0] = True
     low, high = (np.where(wide, w, n)[:, None] for w, n in zip(Q_CLIP_WIDE, Q_CLIP, strict=True))
     learning = learned > 0.2 * np.maximum(past, 1e-9)
-    q = np.where(learning[:, None], 1.0, np.clip(q, low, high))
+    q = np.clip(q, low, high)
+    q[learning, FAR] = 1.0
     steep = np.abs(np.log((slope[:, 1] + 1) / (slope[:, 0] + 1))) / 2
     pages = rolled[:, 18] / np.maximum(rolled[:, 16], 1.0)
     due_pages = np.divide(rolled[:, 19], rolled[:, 17], out=np.full(len(rolled), np.nan), where=rolled[:, 17] > 0)

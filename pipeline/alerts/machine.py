@@ -19,7 +19,7 @@ from pipeline.alerts.catalogue import KIND_CODES, Catalogue
 from pipeline.alerts.change import Change, Direction, Kind, WhyClosed, alert_id
 from pipeline.alerts.expectation import WINDOWS, Expected, Muted, deviance, expect
 from pipeline.alerts.open_alert import BENDS_SECONDS, OpenAlert, muted
-from pipeline.alerts.sample import TICK_SECONDS, Ints, Leaves, Sample
+from pipeline.alerts.sample import TICK_SECONDS, Floats, Ints, Leaves, Sample
 
 _COUNTERS = ("drop", "spike", "leak", "silence")
 _WAIT_TICKS = 3
@@ -34,6 +34,8 @@ class Machine:
         self._alerts: list[OpenAlert] = []
         """Open ones and those that closed within `BENDS_SECONDS`, in order of opening."""
         self._late_ticks = 0
+        self._opened: dict[str, int] = {}
+        """Territory without a known calendar → last local day (since 1970) on which it was seen open."""
         self._waiting: dict[str, dict[tuple[Kind, str], int]] = {name: {} for name in _COUNTERS}
         """Counters of a snapshot, until there is a catalogue."""
         self._catalogue: Catalogue | None = None
@@ -66,8 +68,9 @@ class Machine:
         hidden = muted(self._alerts, catalogue, self.t)
         found = expect(sample, catalogue, hidden)
         local = np.mod(self.t + catalogue.offset, 86_400.0)
-        verdict = rules.Verdict(found, catalogue.kind_codes, local, catalogue.alone)
+        verdict = rules.Verdict(found, catalogue, local)
         self._void_national_windows(verdict, found)
+        self._hold_back_unopened(verdict, found, catalogue, local)
         self._count(verdict, sample, catalogue, hidden, found)
         teller = telling.Teller(sample, catalogue, found, self._alerts)
         for alert in [each for each in self._alerts if each.closed_at is None and each.direction != "late"]:
@@ -105,6 +108,7 @@ class Machine:
         state = {
             "t": self.t,
             "late_ticks": self._late_ticks,
+            "opened": self._opened,
             "alerts": [each.to_dict() for each in self._alerts],
             "counters": counters,
         }
@@ -121,10 +125,11 @@ class Machine:
             state = json.loads(snapshot)
             machine = cls()
             machine.t, machine._late_ticks = int(state["t"]), int(state["late_ticks"])
+            machine._opened = {name: int(day) for name, day in state["opened"].items()}
             machine._alerts = [OpenAlert.from_dict(each) for each in state["alerts"]]
             for name in _COUNTERS:
                 machine._waiting[name] = {(kind, key): int(ticks) for kind, key, ticks in state["counters"][name]}
-        except (KeyError, TypeError, UnicodeDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
             raise ValueError("these bytes are no snapshot of the detector") from error
         return machine
 
@@ -199,11 +204,41 @@ class Machine:
                 if ended > self.t - WINDOWS[2]:
                     verdict.drop[0] = verdict.spike[0] = False
 
+    def _hold_back_unopened(self, verdict: rules.Verdict, found: Expected, catalogue: Catalogue, local: Floats) -> None:
+        """Judge no drop in a territory without a known calendar before it has been open today.
+
+        Its schools may be on holiday: then it is low from the morning on, evenly, and stays so.
+        """
+        for at in catalogue.territories:
+            day = int((self.t + catalogue.offset[at]) // 86_400)
+            name = catalogue.keys[at]
+            if self._opened.get(name) == day:
+                continue
+            due = found.base[at, 3]
+            share = found.x[at, 3] / due if due >= rules.LEAST_PAST else 0.0
+            if rules.DAY_FROM <= local[at] <= rules.DAY_TO and share >= rules.OPEN_SHARE:
+                self._opened[name] = day
+            elif not (due >= rules.LEAST_PAST and share < rules.SHUT_SHARE):
+                inside = catalogue.academie_of == catalogue.academie_of[at]
+                verdict.drop[inside] = verdict.leak[inside] = False
+
+    def _unopened(self, catalogue: Catalogue) -> Ints:
+        """Académies that have not been open today."""
+        found = [
+            catalogue.academie_of[at]
+            for at in catalogue.territories
+            if self._opened.get(catalogue.keys[at]) != int((self.t + catalogue.offset[at]) // 86_400)
+        ]
+        return np.array(found, dtype=np.int64)
+
     def _count(
         self, verdict: rules.Verdict, sample: Sample, catalogue: Catalogue, hidden: Muted | None, found: Expected
     ) -> None:
-        silent = telling.silence(sample, catalogue, hidden, found)
-        breaches = {"drop": verdict.drop, "spike": verdict.spike, "leak": verdict.leak, "silence": silent}
+        breaches = {"drop": verdict.drop, "spike": verdict.spike, "leak": verdict.leak}
+        if self.t // rules.SILENCE_EVERY != (self.t - TICK_SECONDS) // rules.SILENCE_EVERY:
+            silent = telling.silence(sample, catalogue, hidden, found)
+            silent &= ~np.isin(catalogue.academie_of, self._unopened(catalogue))
+            breaches["silence"] = silent
         taken = [catalogue.number[each.name] for each in self._alerts
                  if each.closed_at is None and each.direction != "late" and each.name in catalogue.number]  # fmt: skip
         for name, breach in breaches.items():
@@ -219,7 +254,7 @@ class Machine:
         Of all that have breached for long enough, the one whose deviance is largest. It waits a little for a series
         that shares leaves, breaches already, and explains more: a platform is seldom seen first as the platform.
         """
-        need = rules.TICKS[catalogue.kind_codes]
+        need = rules.TICKS[catalogue.levels]
         ready = (
             (self._ticks["drop"] >= need) | (self._ticks["spike"] >= need) | (self._ticks["leak"] >= rules.LEAK_TICKS)
         )
@@ -242,7 +277,7 @@ class Machine:
             if self._ticks["spike"][at] >= need[at]:
                 direction = "retries" if found.pages[at] >= rules.RETRIES * found.expected_pages[at] else "spike"
             return at, direction, int(verdict.window[at]), int(verdict.memory[at])
-        silent = np.flatnonzero(self._ticks["silence"] >= rules.TICKS[6])
+        silent = np.flatnonzero(self._ticks["silence"] >= rules.SILENCE_TICKS)
         if len(silent):
             wide = silent[found.base[silent, 3].argmax()]
             return int(wide), "silence", 3, 1

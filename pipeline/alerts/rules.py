@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.alerts.catalogue import KIND_CODES
-from pipeline.alerts.expectation import Expected, sigmas
-from pipeline.alerts.sample import Floats
+from pipeline.alerts.catalogue import KIND_CODES, Catalogue
+from pipeline.alerts.expectation import FAR, UNEXPLAINED, Bools, Expected, sigmas
+from pipeline.alerts.sample import Floats, Ints
 
 
 def _by_kind(**values: float) -> Floats:
@@ -46,10 +46,25 @@ SPIKE = np.stack([
     _levels(n=1.40, p=1.35, f=1.35, a=1.40, pf=1.60, af=1.70, profil=1.45),
 ])  # fmt: skip
 """(2, kinds) Least ratio that is."""
+RETURN = 0.07
+"""By how much the reference itself has to be left, in the same direction, for the near level to be believed."""
 TICKS = _levels(n=3, p=3, f=3, a=4, pf=6, af=6, profil=4)
 """Ticks in a row before an alert opens."""
-LEARNING_DROP = _levels(n=0.40, p=0.35, f=0.35, a=0.35, pf=0.50, af=0.50, profil=0.40)
-LEARNING_SPIKE = _levels(n=np.inf, p=1.70, f=1.70, a=1.70, pf=2.20, af=2.20, profil=1.90)
+DAY_FROM, DAY_TO = 6.5 * 3600, 23.0 * 3600
+"""Seconds of the local day outside of which a handful of people is all there is, and each of them many pages."""
+NIGHT_SIGMAS = 1.5
+"""How many more standard deviations it takes at night."""
+LEARNING_DROP = np.stack([
+    _levels(n=0.40, p=0.28, f=0.28, a=0.30, pf=0.42, af=0.45, profil=0.35),
+    _levels(n=0.40, p=0.35, f=0.35, a=0.35, pf=0.50, af=0.50, profil=0.40),
+])  # fmt: skip
+ENDLESS = 1e9
+"""A ratio that no series can have."""
+LEARNING_SPIKE = np.stack([
+    _levels(n=ENDLESS, p=1.50, f=1.50, a=1.55, pf=1.80, af=1.90, profil=1.70),
+    _levels(n=ENDLESS, p=1.70, f=1.70, a=1.70, pf=2.20, af=2.20, profil=1.90),
+])  # fmt: skip
+"""(2, kinds) The same for a learning series."""
 LEARNING_PAST = _levels(n=300, p=300, f=300, a=300, pf=900, af=900, profil=300)
 """Hits of its own half hour below which a learning series is not judged."""
 LEARNING_NOISE = 1.5
@@ -74,6 +89,12 @@ SILENCE_HITS = 75.0
 """Hits that should have come since the last one: about twelve visits, none of which came."""
 SILENCE_SECONDS = 900.0
 
+SILENCE_EVERY, SILENCE_TICKS = 60, 2
+"""Seconds between two looks at silence, which is a matter of hours, and looks in a row before an alert."""
+OPEN_SHARE, SHUT_SHARE = 0.5, 0.02
+"""A territory without a known calendar is not open yet until it has been at half of its level today; unless there is
+next to nothing at all, which is no holiday either."""
+
 CALM_TICKS = 9
 """Ticks in a row back to ordinary before an alert closes."""
 CAP_NATIONAL, CAP = 3600, 4 * 3600
@@ -94,41 +115,58 @@ class Verdict:
         memory: (series,) Which level that was held against: `NEAR` or `FAR`.
     """
 
-    def __init__(self, found: Expected, codes: np.ndarray, local_seconds: Floats, alone: np.ndarray) -> None:
-        learning = found.learning
-        widen = np.where(learning, LEARNING_NOISE, 1.0)
-        series = len(codes)
+    def __init__(self, found: Expected, catalogue: Catalogue, local_seconds: Floats) -> None:
+        codes, alone, learning = catalogue.levels, catalogue.alone, found.learning
         x = found.x[:, None, :3]
         mu = found.base[:, None, :3] * found.q[:, :, None]
-        noise = NOISE.T[codes] * widen[:, None] * np.where(found.known | learning[:, None], 1.0, 1.6)
-        noise = np.sqrt(noise * noise + (found.steep * found.steep)[:, None])
-        z = sigmas(x, mu, CLUMPING[None, None, :3], noise[:, :, None])
-        drop_by = np.where(learning[:, None], LEARNING_DROP[codes][:, None], DROP.T[codes])
-        drop_by = np.where((learning & alone)[:, None], LEARNING_ALONE_DROP, drop_by)
-        spike_by = np.where(learning[:, None], LEARNING_SPIKE[codes][:, None], SPIKE.T[codes])
-        spike_by = np.where((learning & alone)[:, None], np.inf, spike_by)
-        awake = ~learning | (
-            (found.past >= LEARNING_PAST[codes]) & (local_seconds >= LEARNING_FROM) & (local_seconds <= LEARNING_TO)
-        )
-        drop = (z <= -SIGMAS_DROP[codes][:, None, None]) & (x <= (1 - drop_by[:, :, None]) * mu)
-        drop &= (mu >= LEAST_DUE) & (awake & (found.past >= LEAST_PAST))[:, None, None]
-        spike = (z >= SIGMAS_SPIKE[codes][:, None, None]) & (x >= spike_by[:, :, None] * mu)
-        spike &= (x >= SPIKE_HITS) & (mu >= SPIKE_DUE) & (awake & (found.past >= SPIKE_PAST))[:, None, None]
-        # A return to the ordinary after something passing is neither: the far level has to agree by half.
+        drop_by, spike_by = DROP.T[codes], SPIKE.T[codes]
+        awake: Bools = np.ones(len(codes), dtype=bool)
+        if learning.any():
+            drop_by = np.where(learning[:, None], LEARNING_DROP.T[codes], drop_by)
+            drop_by = np.where((learning & alone)[:, None], LEARNING_ALONE_DROP, drop_by)
+            spike_by = np.where(learning[:, None], LEARNING_SPIKE.T[codes], spike_by)
+            spike_by = np.where((learning & alone)[:, None], ENDLESS, spike_by)
+            by_day = (local_seconds >= LEARNING_FROM) & (local_seconds <= LEARNING_TO)
+            awake = ~learning | ((found.past >= LEARNING_PAST[codes]) & by_day)
+        drop: Bools = (x <= (1 - drop_by[:, :, None]) * mu) & (mu >= LEAST_DUE)
+        drop &= (awake & (found.past >= LEAST_PAST))[:, None, None]
+        spike: Bools = (x >= spike_by[:, :, None] * mu) & (x >= SPIKE_HITS) & (mu >= SPIKE_DUE)
+        spike &= (awake & (found.past >= SPIKE_PAST))[:, None, None]
+        # A return to the ordinary after something passing is neither: the far level has to agree by half, and the
+        # reference itself a little.
         far = mu[:, 1]
         drop[:, 0] &= x[:, 0] <= (1 - drop_by[:, 1, None] / 2) * far
         spike[:, 0] &= x[:, 0] >= (1 + (spike_by[:, 1, None] - 1) / 2) * far
+        own = (alone | learning)[:, None]
+        drop[:, 0] &= own | (x[:, 0] <= (1 - RETURN) * found.base[:, :3])
+        spike[:, 0] &= own | (x[:, 0] >= (1 + RETURN) * found.base[:, :3])
         spike[0, :, 0] = False  # a bell that rings in all schools at once
+        # What is far enough off is seldom; only for that are deviations reckoned.
+        series, memory, window = np.nonzero(drop | spike)
+        noise = NOISE[memory, codes[series]] * np.where(learning[series], LEARNING_NOISE, 1.0)
+        noise *= np.where(found.known[series, memory] | learning[series], 1.0, UNEXPLAINED)
+        noise = np.sqrt(noise * noise + found.steep[series] ** 2)
+        z = sigmas(found.x[series, window], mu[series, memory, window], CLUMPING[window], noise)
+        night = (local_seconds[series] < DAY_FROM) | (local_seconds[series] > DAY_TO)
+        need = np.where(z < 0, SIGMAS_DROP[codes[series]], SIGMAS_SPIKE[codes[series]]) + NIGHT_SIGMAS * night
+        sure = np.abs(z) >= need
+        unsure = ~sure
+        drop[series[unsure], memory[unsure], window[unsure]] = False
+        spike[series[unsure], memory[unsure], window[unsure]] = False
+        self.leak = self._leak(found, codes)
+        flat = (drop | spike).transpose(0, 2, 1).reshape(len(codes), 6)
+        first, breached = flat.argmax(axis=1), flat.any(axis=1)
+        self.drop: Bools = np.asarray(drop.any(axis=(1, 2)))
+        self.spike: Bools = np.asarray(spike.any(axis=(1, 2)))
+        self.window = np.where(breached, first // 2, 3)
+        self.memory = np.where(breached, first % 2, 1)
+
+    @staticmethod
+    def _leak(found: Expected, codes: Ints) -> Bools:
         due = found.base[:, 3]
-        z_leak = sigmas(found.x[:, 3], due, CLUMPING[3], noise[:, 1] * LEAK_NOISE)
-        self.leak = (
-            (found.x[:, 3] <= (1 - LEAK[codes]) * due) & (z_leak <= -LEAK_SIGMAS) & (due >= LEAK_DUE) & ~learning
-        )
-        either = drop | spike  # (series, memory, window)
-        flat = either.transpose(0, 2, 1).reshape(series, 6)
-        first = flat.argmax(axis=1)
-        any_ = flat.any(axis=1)
-        self.drop, self.spike = drop.any(axis=(1, 2)), spike.any(axis=(1, 2))
-        self.window = np.where(any_, first // 2, 3)
-        self.memory = np.where(any_, first % 2, 1)
-        self.noise = noise
+        leak: Bools = (found.x[:, 3] <= (1 - LEAK[codes]) * due) & (due >= LEAK_DUE) & ~found.learning
+        at = np.flatnonzero(leak)
+        noise = NOISE[FAR, codes[at]] * LEAK_NOISE
+        noise = np.sqrt(noise * noise + found.steep[at] ** 2)
+        leak[at] = sigmas(found.x[at, 3], due[at], CLUMPING[3], noise) <= -LEAK_SIGMAS
+        return leak

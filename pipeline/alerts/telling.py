@@ -235,7 +235,7 @@ def leaf_silence(sample: Sample) -> Floats:
 def _series_silence(catalogue: Catalogue, quiet: Floats, leaves: int) -> Floats:
     silent = np.zeros(len(catalogue))
     if leaves:
-        silent[: catalogue.main] = np.minimum.reduceat(quiet[catalogue.roll.order], catalogue.roll.starts)
+        silent[: catalogue.main] = np.minimum.reduceat(quiet[catalogue.flat.order], catalogue.flat.starts)
     return silent
 
 
@@ -257,7 +257,7 @@ def silence(sample: Sample, catalogue: Catalogue, hidden: Muted | None, found: E
     if hidden is not None:
         missed[hidden.windows[:, 3]] = 0
     silent = _series_silence(catalogue, quiet, len(counts.leaves))[: catalogue.main]
-    order, starts = catalogue.roll.order, catalogue.roll.starts
+    order, starts = catalogue.flat.order, catalogue.flat.starts
     sizes = np.diff(np.append(starts, len(order)))
     part = np.minimum(1.0, np.repeat(silent, sizes) / np.maximum(quiet[order], 1.0))
     total = np.add.reduceat(missed[order] * part, starts)
