@@ -15,14 +15,14 @@ from pipeline.simulate.traffic import Traffic
 
 BATCH_BYTES = 1 << 17
 RATE = 20_000
-"""Events per second of event time."""
+"""Events per second of event time, unless told otherwise."""
 PARTITIONS = 4
 
 
-def simulated(count: int, seed: int = 1) -> Iterator[bytes]:
-    """About so many records of the default scenario, the last of them of this moment."""
-    start = datetime.now(UTC) - timedelta(seconds=count / RATE)
-    return itertools.chain.from_iterable(Traffic(scenario(DEFAULT), start, count / RATE, RATE, seed=seed).batches())
+def simulated(count: int, rate: int = RATE) -> Iterator[bytes]:
+    """About so many records of the default scenario, so many a second, the last of them of this moment."""
+    start = datetime.now(UTC) - timedelta(seconds=count / rate)
+    return itertools.chain.from_iterable(Traffic(scenario(DEFAULT), start, count / rate, rate, seed=1).batches())
 
 
 def publish(address: str, topic: str, records: Iterable[bytes]) -> int:

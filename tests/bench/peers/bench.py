@@ -32,8 +32,11 @@ from tests.bench.peers.environments import NotHereError
 from tests.bench.peers.events import Expected, expected, prepare
 from tests.bench.stacks import bench_stack
 
-STORE = {"instant-t": ("pipeline", VISITS), "stock Faust, take(5000)": ("tests.bench.stock_worker", SHORT)}
-"""Those that go through to ClickHouse: module and topic."""
+STORE = {
+    "ours": ("instant-t, to ClickHouse", "pipeline", VISITS),
+    "faust": ("stock Faust, to ClickHouse", "tests.bench.stock_worker", SHORT),
+}
+"""Those that go through to ClickHouse: name, module and topic."""
 _runs = itertools.count()
 
 
@@ -142,6 +145,7 @@ def race(options: argparse.Namespace, entries: list[Entry], stack: Stack) -> dic
         f"the first {contest.short:,} for the slow; ready in {time.monotonic() - ready:.0f} s; load {load_before:.1f}",
         flush=True,
     )
+    stored = [STORE[entry.key] for entry in entries if options.store and entry.key in STORE]
     null: dict[str, list[Result]] = {}
     through: dict[str, list[Result]] = {}
     out: dict[str, str] = {}
@@ -149,15 +153,15 @@ def race(options: argparse.Namespace, entries: list[Entry], stack: Stack) -> dic
         print(f"round {number + 1}", flush=True)
         for entry in entries:
             attempt(entry.name, lambda entry=entry: contest.run(entry), null, out)  # type: ignore[misc]
-        for name, (module, topic) in STORE.items() if options.store else ():
+        for name, module, topic in stored:
             attempt(
-                f"{name}, to ClickHouse",
+                name,
                 lambda module=module, topic=topic: contest.store(module, topic),  # type: ignore[misc]
                 through,
                 out,
             )
     want = {entry.name: contest.expected[entry.topic] for entry in entries}
-    want |= {f"{name}, to ClickHouse": contest.expected[topic] for name, (_, topic) in STORE.items()}
+    want |= {name: contest.expected[topic] for name, _, topic in stored}
     found = {
         "events": options.events,
         "short": contest.short,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pipeline.core.columns import Columns, Words
 from schemas.reference import profils, services
-from tests.bench.loading import simulated
+from tests.bench.loading import RATE, simulated
 from tests.core import oracle
 
 MAX_AGE_US = 46 * 3600 * 1_000_000
@@ -27,19 +27,19 @@ class Expected(NamedTuple):
     visitors: int
 
 
-def prepare(count: int) -> list[bytes]:
+def prepare(count: int, rate: int = RATE) -> list[bytes]:
     """So many simulated events; repeated ones among them, but none that is rejected or names things the old way.
 
     A contestant that counts by itself then needs no rules: neither those of the rejects nor those of old names.
     """
-    return list(itertools.islice(_plain(count), count))
+    return list(itertools.islice(_plain(count, rate), count))
 
 
-def _plain(count: int) -> Iterator[bytes]:
+def _plain(count: int, rate: int) -> Iterator[bytes]:
     known = {f'"service":"{row.service}"'.encode() for row in services()}
     profil = {f'"profil":"{row.profil_code}"'.encode() for row in profils()}
     words = Words()
-    records = simulated(count * 2)
+    records = simulated(count * 2, rate)
     while chunk := list(itertools.islice(records, CHUNK)):
         judged = Columns(words, MAX_AGE_US).add(chunk, [-1] * len(chunk), time.time_ns() // 1_000_000)
         bad = {rejected.at for rejected in judged}

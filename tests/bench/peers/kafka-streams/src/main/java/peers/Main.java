@@ -2,6 +2,7 @@ package peers;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
@@ -127,7 +128,7 @@ public final class Main {
                     .all()) {
                 all.forEachRemaining(entry -> entry.value.sum(sums));
             }
-            if (java.util.Arrays.equals(sums, before)) {
+            if (Arrays.equals(sums, before)) {
                 return sums;
             }
             before = sums;
