@@ -20,7 +20,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 EXAMPLE = (ROOT / "deploy" / ".env.example").read_text(encoding="utf-8")
-VARIABLE = re.compile(r"\$\{(\w+)(:\?[^}]+|:-[^}]+)?\}")
+VARIABLE = re.compile(r"\$\{(\w+)(:\?[^}]+|:-[^}]*)?\}")
 
 
 def test_the_file_is_what_the_compose_specification_allows() -> None:
@@ -55,6 +55,7 @@ def test_every_image_is_pinned_to_a_version() -> None:
         "wall": "instant-t:0.1.0",
         "status": "instant-t:0.1.0",
         "prometheus": "prom/prometheus:v3.14.0",
+        "alertmanager": "prom/alertmanager:v0.28.1",
         "grafana": "grafana/grafana:13.2.1",
     }
 
@@ -69,7 +70,7 @@ def test_a_service_keeps_no_privilege_it_does_not_need(name: str) -> None:
 
 def test_every_port_is_bound_to_loopback() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 6
+    assert len(ports) == 7
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
 
 
@@ -117,6 +118,11 @@ def test_the_order_is_servers_grants_migration_workers() -> None:
     assert SERVICES["worker"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
+def by_default(variable: re.Match[str]) -> str:
+    """What Compose puts in its place: the default, or a password."""
+    return variable[2].removeprefix(":-") if variable[2].startswith(":-") else "abc"
+
+
 @pytest.mark.parametrize("name", ["migrate", "worker", "status"])
 def test_our_containers_run_commands_and_settings_that_exist(name: str) -> None:
     service = SERVICES[name]
@@ -125,7 +131,7 @@ def test_our_containers_run_commands_and_settings_that_exist(name: str) -> None:
     assert (ROOT / service["build"]["dockerfile"]).is_file()
     documented = {row.variable for row in setting.DOCUMENTED}
     assert set(service["environment"]) <= documented
-    filled = {k: VARIABLE.sub("abc", str(v)) for k, v in service["environment"].items()}
+    filled = {k: VARIABLE.sub(by_default, str(v)) for k, v in service["environment"].items()}
     loaded = setting.load(filled)
     assert loaded.kafka == ("kafka:9092",)
     assert loaded.clickhouse == "clickhouse://writer:abc@clickhouse:9000/ent"
@@ -134,3 +140,23 @@ def test_our_containers_run_commands_and_settings_that_exist(name: str) -> None:
 def test_kafka_remembers_commits_for_as_long_as_rejects_are_kept() -> None:
     # `rejects redrive` relies on it.
     assert SERVICES["kafka"]["environment"]["KAFKA_OFFSETS_RETENTION_MINUTES"] == 7 * 24 * 60
+
+
+def test_prometheus_and_alertmanager_are_for_who_asks_for_them_and_find_their_files() -> None:
+    assert SERVICES["prometheus"]["profiles"] == ["grafana", "alerts"]
+    assert SERVICES["alertmanager"]["profiles"] == ["alerts"]
+    mounts = {volume.split(":")[1]: ROOT / volume.split(":")[0] for volume in SERVICES["prometheus"]["volumes"][:1]}
+    assert (mounts["/etc/prometheus"] / "prometheus.yml").is_file()
+    assert "--config.file=/etc/prometheus/prometheus.yml" in SERVICES["prometheus"]["command"]
+    scraped = yaml.safe_load((mounts["/etc/prometheus"] / "prometheus.yml").read_text(encoding="utf-8"))
+    (told,) = scraped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    assert told == "alertmanager:9093"
+    assert told.partition(":")[0] in SERVICES
+
+
+def test_a_worker_that_ends_itself_is_started_again_and_one_that_hangs_is_not_by_compose() -> None:
+    # Compose restarts what has ended; `unhealthy` restarts nothing. So the worker's watchdog has to end it.
+    assert SERVICES["worker"]["restart"] == "unless-stopped"
+    assert "INSTANT_T_STUCK_SECONDS" not in SERVICES["worker"]["environment"]
+    stuck = next(row for row in setting.DOCUMENTED if row.variable == "INSTANT_T_STUCK_SECONDS")
+    assert stuck.default == "30"

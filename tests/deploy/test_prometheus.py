@@ -10,15 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.alerts.change import DIRECTIONS
-from pipeline.alerts.sentence import RUNBOOK as DETECTED
 from pipeline.health import Pulse
 from pipeline.metrics import Metrics
 from pipeline.worker_board import WorkerBoard
 from tests.deploy.alerting import ALERTS, FOLDER, RECORDS, hastened, program
 from tests.deploy.grafana import targets
 
-RUNBOOK = (FOLDER.parent / "runbook.md").read_text(encoding="utf-8")
 ROUTES: dict[str, Any] = yaml.safe_load((FOLDER / "alertmanager.yml").read_text(encoding="utf-8"))
 CASES = sorted(FOLDER.glob("tests/*.yml"))
 NAMES = sorted({rule["alert"] for rule in ALERTS})
@@ -135,31 +132,3 @@ def test_time_is_cut_short_in_every_place_but_the_start_of_a_worker() -> None:
         "for: 30000ms\n- alert: EntWorkerGone\n  for: 1m\n- alert: B\n"
         "  expr: rate(a[6000ms]) > 60 and b offset 60000ms\n  for: 3000ms"
     )
-
-
-# -- the runbook
-
-
-def anchors() -> set[str]:
-    return set(re.findall(r'<a id="([a-z-]+)"></a>', RUNBOOK))
-
-
-def test_every_alert_has_its_paragraph_in_the_runbook() -> None:
-    for rule in ALERTS:
-        url = rule["annotations"]["runbook_url"]
-        file, _, anchor = url.partition("#")
-        assert file == "deploy/runbook.md"
-        assert anchor in anchors(), url
-
-
-def test_what_the_detector_says_has_its_paragraph_in_the_runbook_by_name() -> None:
-    headings = re.findall(r'<a id="([a-z-]+)"></a>\n\n?#+ (.+)', RUNBOOK)
-    assert set(DIRECTIONS) == set(DETECTED)
-    for anchor, title in DETECTED.values():
-        assert (anchor, title) in headings
-
-
-def test_every_paragraph_is_reached_by_something() -> None:
-    reached = {rule["annotations"]["runbook_url"].partition("#")[2] for rule in ALERTS}
-    reached |= {anchor for anchor, _ in DETECTED.values()}
-    assert anchors() - reached == set()
