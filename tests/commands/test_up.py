@@ -23,7 +23,7 @@ from tests.support.gateway import free_ports
 class Up:
     """A running `instant-t up` with ports and a state folder of its own."""
 
-    def __init__(self, folder: Path, *options: str, ports: list[int] | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, ports: list[int] | None = None, **variables: str) -> None:
         self.ports = ports or free_ports(5)
         self.state = folder / "state"
         self.output = folder / f"output-{time.monotonic_ns()}.txt"
@@ -32,6 +32,7 @@ class Up:
         environment = inherited | {
             f"INSTANT_T_{name}_PORT": str(port) for name, port in zip(names, self.ports, strict=True)
         }
+        environment |= variables
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pipeline", "up", "--state", str(self.state), *options],
@@ -133,6 +134,27 @@ def test_a_broker_that_dies_takes_its_log_along_and_counting_goes_on_afresh(tmp_
     _wait_for_hits(up, 1)
     os.kill(up.child("tansu"), signal.SIGKILL)
     up.wait_for("worker has started afresh with it")
+    _send(up, "after")
+    _wait_for_hits(up, 2)
+    assert up.end() == 0
+
+
+def test_a_worker_that_lives_and_no_longer_moves_ends_itself_and_is_started_again(
+    tmp_path: Path, started: list[Up]
+) -> None:
+    up = Up(tmp_path, "--scenario", "none", INSTANT_T_STUCK_SECONDS="2")
+    started.append(up)
+    up.wait_for("ready")
+    _send(up, "before")
+    _wait_for_hits(up, 1)
+    broker, worker = up.child("tansu"), up.child(" worker")
+    os.kill(broker, signal.SIGSTOP)  # it takes connections, and answers nothing
+    try:
+        up.wait_for("worker ended with status 1; starting it again")
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    up.wait_for("worker is back")
+    assert up.child(" worker") != worker
     _send(up, "after")
     _wait_for_hits(up, 2)
     assert up.end() == 0
