@@ -77,6 +77,8 @@ class Muted:
     """(series,) q where the past is left out; 1 where nothing is known."""
     national: Bools
     """(SPANS,) Left out of the past of the country: a national alert is or was open."""
+    freed: Bools
+    """(series,) What was alerted until it became the ordinary: q has no bounds there."""
     by_famille: bool
     """An alert of a profil is open: familles that this profil uses more move together, so G is taken in each."""
 
@@ -91,6 +93,11 @@ class Expected:
     """(series, WINDOWS) reference x G."""
     q: Floats
     """(series, 2) near, far."""
+    old: Floats
+    """(series,) The far q also where the series is learning (of the country then: its level before the last half hour):
+    what a loss that is told from its own last half hour has to agree with."""
+    freed: Bools
+    """(series,) As `Muted.freed`."""
     past: Floats
     """(series,) Hits that were to be expected over the last hour: enough to judge by?"""
     known: Bools
@@ -131,9 +138,11 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
     )  # fmt: skip
     rolled = catalogue.roll.of(stacked)
     _judge_the_country_raw(rolled, main, muted)
-    more, full = _profils(sample, catalogue, muted)
+    more, full, gone = _profils(sample, catalogue, muted)
+    rolled[0, :4] -= gone[0]
+    rolled[0, 6:10] -= gone[1]
     rolled = np.concatenate([rolled, more])
-    leaves = x[:, :4], base[:, :4], full, main.reference[:, :4].sum(axis=0)
+    leaves = main.seen, base[:, :4], full, main.reference[:, :4].sum(axis=0), float(main.before.sum())
     return _figures(rolled, catalogue, muted, *leaves)
 
 
@@ -149,18 +158,27 @@ class _Columns:
         past, past_reference = hits, reference
         if void is not None:
             past, past_reference = np.where(void, 0.0, hits), np.where(void, 0.0, reference)
+        if sample.measured_seconds < SPAN_EDGES[-1]:
+            past_reference = past_reference * (_measured(sample) / _LENGTHS)
         self.hits = np.concatenate([hits @ _NOW, past @ _PAST], axis=1)
         self.reference = np.concatenate([reference @ _NOW, past_reference @ _PAST], axis=1)
         self.past = reference @ _PAST[:, 1]
         """Expected hits of the last hour, muted or not."""
+        self.seen = self.hits[:, :4].copy()
+        """(leaves, WINDOWS) Hits, also of leaves that cannot be judged."""
         self.learning = (counts.days < days.ENOUGH) | sample.learning
+        self.before = reference[:, 7] / _LENGTHS[7]
+        """Hits a second of the older half of the last hour; of a learning leaf its own, else its reference's."""
         if self.learning.any():
             self._learn(sample, past, void)
+        # A window that began before counting did says nothing.
+        short = np.flatnonzero(np.array(WINDOWS) > sample.measured_seconds)
+        self.hits[:, short] = self.reference[:, short] = 0
 
     def _learn(self, sample: Sample, past: Floats, void: Bools | None) -> None:
         """Put a learning leaf's own level in the place of its reference."""
         rows = self.learning
-        seconds = np.clip(sample.measured_seconds - np.array(SPAN_EDGES[:-1]), 0.0, _LENGTHS)
+        seconds = _measured(sample)
         first = 1 if sample.measured_seconds < 900 else 2
         weights = np.exp(-_AGES / OWN_DECAY)
         weights[:first] = 0
@@ -176,7 +194,14 @@ class _Columns:
             [np.broadcast_to(_LENGTHS @ _NOW, (len(known), len(WINDOWS))), known @ _PAST], axis=1
         )
         self.hits[rows] *= judged[:, None]
+        self.before[rows] = past[rows, 7] / _LENGTHS[7]
         self.past[rows] = rate * np.minimum(known_seconds, 1800.0)
+
+
+def _measured(sample: Sample) -> Floats:
+    """(SPANS,) Seconds of each span in which anything was counted at all."""
+    seconds: Floats = np.clip(sample.measured_seconds - np.array(SPAN_EDGES[:-1]), 0.0, _LENGTHS)
+    return seconds
 
 
 def _growth(columns: _Columns, group: Ints, catalogue: Catalogue, muted: Muted | None) -> Floats:
@@ -256,15 +281,16 @@ def _judge_the_country_raw(rolled: Floats, main: _Columns, muted: Muted | None) 
         rolled[0, 10:12] *= free
 
 
-def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple[Floats, Floats]:
+def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple[Floats, Floats, Floats]:
     """The same columns for the series of profils, each judged against the others; and its windows with nothing muted.
 
     Returns:
-        (profils, 20), and (2, profils, WINDOWS): observed, reference x G.
+        (profils, 20); (2, profils, WINDOWS): observed, reference x G; and (2, WINDOWS): observed and reference that
+        muted profils take out of the country's.
     """
     counts = sample.profils
     if not len(counts.leaves):
-        return np.zeros((0, 20)), np.zeros((2, 0, 4))
+        return np.zeros((0, 20)), np.zeros((2, 0, 4)), np.zeros((2, 4))
     own = _Columns(sample, counts, muted.profil_spans if muted else None)
     rows = catalogue.roll_profils.of(
         np.concatenate(
@@ -275,9 +301,11 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     )  # fmt: skip
     x, due = rows[:, :6], rows[:, 6:12]
     judged = due.copy()
+    taken = np.zeros((2, 4))
     if muted is not None:
         gone = catalogue.roll_profils.of(muted.profil_windows.astype(float)) > 0
         judged[:, :4][gone] = 0
+        taken[0], taken[1] = (x[:, :4] * gone).sum(0), (due[:, :4] * gone).sum(0)
     # The root of the weight: in the evening parents alone are over half of the country, and no measure of themselves.
     weight = np.sqrt(judged)
     ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
@@ -286,7 +314,7 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     if muted is not None:
         rows[:, :4][gone] = 0
         rows[:, 6:10][gone] = 0
-    return rows, full
+    return rows, full, taken
 
 
 def _figures(
@@ -297,6 +325,7 @@ def _figures(
     leaf_base: Floats,
     profil_full: Floats,
     raw: Floats,
+    before: float,
 ) -> Expected:
     x, base = rolled[:, :4], rolled[:, 6:10]
     past_x, past_base = rolled[:, 4:6], rolled[:, 10:12]
@@ -306,9 +335,15 @@ def _figures(
     wide = catalogue.alone.copy()
     wide[0] = True
     low, high = (np.where(wide, w, n)[:, None] for w, n in zip(Q_CLIP_WIDE, Q_CLIP, strict=True))
+    if muted is not None:
+        low, high = np.where(muted.freed[:, None], 0.0, low), np.where(muted.freed[:, None], np.inf, high)
     learning = learned > 0.2 * np.maximum(past, 1e-9)
     q = np.clip(q, low, high)
+    old = q[:, FAR].copy()
     q[learning, FAR] = 1.0
+    if learning[0]:
+        # In the morning the country climbs for an hour: what it was before that hour is the least it must fall below.
+        old[0] = before / max(raw[1] / WINDOWS[1], 1e-9)
     steep = np.abs(np.log((slope[:, 1] + 1) / (slope[:, 0] + 1))) / 2
     pages = rolled[:, 18] / np.maximum(rolled[:, 16], 1.0)
     due_pages = np.divide(rolled[:, 19], rolled[:, 17], out=np.full(len(rolled), np.nan), where=rolled[:, 17] > 0)
@@ -318,6 +353,8 @@ def _figures(
         base=base,
         q=q,
         past=past,
+        old=old,
+        freed=muted.freed if muted is not None else np.zeros(len(rolled), dtype=bool),
         known=past_base >= 100,
         learning=learning,
         steep=np.where(learning, 0.0, steep),

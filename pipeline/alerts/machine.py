@@ -18,7 +18,7 @@ from pipeline.alerts import rules, telling
 from pipeline.alerts.catalogue import KIND_CODES, Catalogue
 from pipeline.alerts.change import Change, Direction, Kind, WhyClosed, alert_id
 from pipeline.alerts.expectation import WINDOWS, Expected, Muted, deviance, expect
-from pipeline.alerts.open_alert import BENDS_SECONDS, OpenAlert, muted
+from pipeline.alerts.open_alert import OpenAlert, muted
 from pipeline.alerts.sample import TICK_SECONDS, Floats, Ints, Leaves, Sample
 
 _COUNTERS = ("drop", "spike", "leak", "silence")
@@ -59,7 +59,7 @@ class Machine:
             raise ValueError(f"tick {sample.t} is not after {self.t}")
         catalogue = self._know(sample.main.leaves, sample.profils.leaves)
         self.t = sample.t
-        self._alerts = [each for each in self._alerts if (each.closed_at or self.t) > self.t - BENDS_SECONDS]
+        self._alerts = [each for each in self._alerts if each.is_remembered(self.t)]
         changes = self._gate(sample.t, sample.data_age_seconds, sample.watermark_lag_seconds)
         if max(sample.data_age_seconds, sample.watermark_lag_seconds) > rules.LATE_SECONDS:
             for ticks in self._ticks.values():
@@ -146,9 +146,7 @@ class Machine:
         machine = cls()
         machine.t = max((each.changed_at for each in last.values()), default=0)
         machine._alerts = sorted(map(OpenAlert.from_change, last.values()), key=lambda each: each.opened_at)
-        machine._alerts = [
-            each for each in machine._alerts if (each.closed_at or machine.t) > machine.t - BENDS_SECONDS
-        ]
+        machine._alerts = [each for each in machine._alerts if each.is_remembered(machine.t)]
         return machine
 
     @property

@@ -14,6 +14,8 @@ from pipeline.alerts.sample import SPAN_EDGES, SPANS
 
 BENDS_SECONDS = SPAN_EDGES[-1]
 """How long after its end an incident is in the windows of the past."""
+FREED_SECONDS = 12 * 3600
+"""How long a level that was alerted until it became the ordinary is not held against the reference."""
 
 
 @dataclass
@@ -54,6 +56,10 @@ class OpenAlert:
         """Kind and key."""
         return self.kind, self.key
 
+    def is_remembered(self, t: int) -> bool:
+        """Whether it is open, or still bends what is expected."""
+        return self.closed_at is None or self.closed_at > t - (FREED_SECONDS if self.forgotten else BENDS_SECONDS)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         return asdict(self)
@@ -86,10 +92,7 @@ class OpenAlert:
 
 def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None:
     """What these alerts, open or closed within `BENDS_SECONDS`, leave out of everything else at an instant."""
-    at_work = [
-        each for each in alerts
-        if each.direction != "late" and not each.forgotten and (each.name in catalogue.number)
-    ]  # fmt: skip
+    at_work = [each for each in alerts if each.direction != "late" and each.name in catalogue.number]
     if not at_work:
         return None
     leaves = len(catalogue.leaves)
@@ -99,12 +102,16 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
     drift = np.ones(len(catalogue))
     profil_windows = np.zeros((len(catalogue.profils), len(WINDOWS)), dtype=bool)
     profil_spans = np.zeros((len(catalogue.profils), SPANS), dtype=bool)
+    freed = np.zeros(len(catalogue), dtype=bool)
     by_famille = False
     for each in at_work:
         until = t if each.closed_at is None else each.closed_at
         now = np.array([until > t - window or each.closed_at is None for window in WINDOWS])
         past = _overlaps(each.since - 60, until, t)
         at = catalogue.number[each.name]
+        if each.forgotten:
+            freed |= _inside(at, catalogue)
+            continue
         drift[at] = each.drift
         if each.kind == "national":
             national |= past
@@ -114,6 +121,7 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
         if each.kind == "profil":
             by_famille |= bool(now.any())
             national |= past
+            windows |= (catalogue.leaves.group < 0)[:, None] & now
             of_profil = np.array([leaf[4] == each.key for leaf in catalogue.profils.keys])
             profil_windows |= of_profil[:, None] & now
             profil_spans |= of_profil[:, None] & past
@@ -121,7 +129,18 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
         rows = catalogue.members[at]
         windows |= rows[:, None] & now
         spans |= rows[:, None] & past
-    return Muted(windows, spans, profil_windows, profil_spans, drift, national, by_famille)
+    return Muted(windows, spans, profil_windows, profil_spans, drift, national, freed, by_famille)
+
+
+def _inside(at: int, catalogue: Catalogue) -> Bools:
+    """The series half of whose leaves or more are in a series."""
+    inside = np.zeros(len(catalogue), dtype=bool)
+    inside[at] = True
+    if 0 < at < catalogue.main:
+        members = catalogue.members
+        common = (members & members[at]).sum(axis=1)
+        inside[: catalogue.main] |= common >= 0.5 * members.sum(axis=1)
+    return inside
 
 
 def _overlaps(since: int, until: int, t: int) -> Bools:

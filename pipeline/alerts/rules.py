@@ -137,6 +137,10 @@ class Verdict:
         far = mu[:, 1]
         drop[:, 0] &= x[:, 0] <= (1 - drop_by[:, 1, None] / 2) * far
         spike[:, 0] &= x[:, 0] >= (1 + (spike_by[:, 1, None] - 1) / 2) * far
+        if learning.any():
+            before = (found.base * found.old[:, None])[:, None, :3]
+            agreed = x <= (1 - drop_by[:, 1, None, None] / 2) * before
+            drop &= agreed | ~learning[:, None, None]
         own = (alone | learning)[:, None]
         drop[:, 0] &= own | (x[:, 0] <= (1 - RETURN) * found.base[:, :3])
         spike[:, 0] &= own | (x[:, 0] >= (1 + RETURN) * found.base[:, :3])
@@ -164,7 +168,7 @@ class Verdict:
     @staticmethod
     def _leak(found: Expected, codes: Ints) -> Bools:
         due = found.base[:, 3]
-        leak: Bools = (found.x[:, 3] <= (1 - LEAK[codes]) * due) & (due >= LEAK_DUE) & ~found.learning
+        leak: Bools = (found.x[:, 3] <= (1 - LEAK[codes]) * due) & (due >= LEAK_DUE) & ~found.learning & ~found.freed
         at = np.flatnonzero(leak)
         noise = NOISE[FAR, codes[at]] * LEAK_NOISE
         noise = np.sqrt(noise * noise + found.steep[at] ** 2)

@@ -1,0 +1,232 @@
+"""What opens, what closes, what is kept still: the decisions of the detector, in a country without chance."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.alerts.change import Change, alert_id
+from pipeline.alerts.machine import Machine
+from tests.alerts.country import MORNING, Country, Story, told, watch
+
+Key = tuple[str, str, str, str, str]
+ACADEMIE, PLATEFORME, EXPLOITANT, FAMILLE, PROFIL = range(5)
+
+
+def outage(part: int, value: str, left: float = 0.0, start: int = 3, end: int = 10_000) -> Story:
+    """From minute `start` to `end` only so much is left of the leaves whose key holds the value."""
+
+    def story(key: Key, second: int) -> float:
+        struck = key[part] == value and MORNING + 60 * start <= second < MORNING + 60 * end
+        return left if struck else 1.0
+
+    return story
+
+
+def test_nothing_is_said_of_an_ordinary_hour() -> None:
+    assert watch(Country(), 30) == []
+
+
+def test_a_dead_academie_is_named_once_and_closed_when_it_is_back() -> None:
+    changes = watch(Country(story=outage(ACADEMIE, "Académie D", end=20)), 40)
+    assert told(changes) == [
+        ("opened", "drop", "academie", "Académie D", 5),
+        ("closed", "drop", "academie", "Académie D", 23),
+    ]
+    opened, closed = changes[0], changes[-1]
+    assert (opened.observed, opened.expected, opened.revision) == (0.0, 960.0, 1)
+    assert MORNING + 120 <= opened.since <= MORNING + 240
+    assert opened.alert_id == alert_id("academie", "Académie D", "drop", opened.opened_at) == closed.alert_id
+    assert (closed.why_closed, closed.closed_at) == ("recovered", closed.changed_at)
+
+
+def test_a_dead_platform_is_named_and_not_its_academies() -> None:
+    changes = watch(Country(story=outage(PLATEFORME, "Sud")), 15)
+    assert told(changes) == [("opened", "drop", "plateforme", "Sud", 4)]
+    assert [name for name in changes[0].scope if name[0] == "academie"] == [
+        ("academie", "Académie B"), ("academie", "Académie G"), ("academie", "Académie L"),
+    ]  # fmt: skip
+
+
+def test_a_dead_operator_is_named_and_not_its_two_platforms() -> None:
+    assert told(watch(Country(story=outage(EXPLOITANT, "Un")), 15))[0][1:4] == ("drop", "exploitant", "Un")
+
+
+def test_an_operator_of_one_platform_is_that_platform_and_named_beside() -> None:
+    changes = watch(Country(story=outage(EXPLOITANT, "Deux")), 15)
+    assert told(changes) == [("opened", "drop", "plateforme", "Ouest", 4)]
+    assert ("exploitant", "Deux") in changes[0].scope
+
+
+def test_a_national_outage_is_one_alert() -> None:
+    changes = watch(Country(story=lambda key, second: 0.2 if second >= MORNING + 180 else 1.0), 15)
+    assert told(changes) == [("opened", "drop", "national", "", 4)]
+
+
+def test_what_remains_beside_an_alert_is_still_judged() -> None:
+    both = [outage(PLATEFORME, "Sud"), outage(FAMILLE, "visio", start=10)]
+    changes = watch(Country(story=lambda key, second: min(story(key, second) for story in both)), 20)
+    assert [each[1:4] for each in told(changes)] == [("drop", "plateforme", "Sud"), ("drop", "famille", "visio")]
+
+
+def test_a_crossing_is_named_where_only_it_is_dead() -> None:
+    def story(key: Key, second: int) -> float:
+        return 0.0 if key[0] == "Académie C" and key[3] == "notes" and second >= MORNING + 180 else 1.0
+
+    assert told(watch(Country(story=story), 20)) == [("opened", "drop", "academie_famille", "Académie C · notes", 5)]
+
+
+def test_a_lost_profil_is_named_and_not_what_it_used() -> None:
+    def story(key: Key, second: int) -> float:
+        if second < MORNING + 180:
+            return 1.0
+        return 0.65 if not key[PROFIL] else 0.0 if key[PROFIL] == "PARENT" else 1.0
+
+    assert told(watch(Country(story=story), 20)) == [("opened", "drop", "profil", "PARENT", 5)]
+
+
+def test_people_make_a_spike_and_page_reloads_make_retries() -> None:
+    people = told(watch(Country(story=outage(ACADEMIE, "Académie D", left=3.0)), 10))
+    again = told(watch(Country(retries=outage(ACADEMIE, "Académie D", left=3.0)), 10))
+    assert people[0][:4] == ("opened", "spike", "academie", "Académie D")
+    assert again[0][:4] == ("opened", "retries", "academie", "Académie D")
+
+
+def test_a_third_less_is_found_in_large_series() -> None:
+    changes = watch(Country(rate=1200, story=outage(PLATEFORME, "Nord", left=0.7)), 15)
+    assert told(changes) == [("opened", "drop", "plateforme", "Nord", 4)]
+
+
+def test_a_loss_below_the_margin_is_no_alert() -> None:
+    assert watch(Country(rate=1200, story=outage(PLATEFORME, "Nord", left=0.88)), 40) == []
+
+
+def test_a_tiny_service_that_stops_is_found_by_its_silence() -> None:
+    def story(key: Key, second: int) -> float:
+        return 0.0 if (key[0], key[3]) == ("Académie C", "visio") and second >= MORNING - 3600 else 1.0
+
+    quiet = Country(rates={("Académie C", "visio"): 1.2}, story=story)
+    changes = watch(quiet, 20)
+    assert told(changes) == [("opened", "silence", "academie_famille", "Académie C · visio", 4)]
+
+
+def test_a_planned_closure_mutes_what_it_covers() -> None:
+    country = Country(
+        story=outage(ACADEMIE, "Académie D", left=0.0),
+        closure=lambda key, second: 0 if key[0] == "Académie D" and second >= MORNING + 180 else -1,
+    )
+    assert watch(country, 20) == []
+
+
+def test_a_closure_that_is_declared_later_closes_the_alert_and_says_why() -> None:
+    country = Country(
+        story=outage(ACADEMIE, "Académie D", left=0.0),
+        closure=lambda key, second: 0 if key[0] == "Académie D" and second >= MORNING + 900 else -1,
+    )
+    closed = watch(country, 25)[-1]
+    assert (closed.state, closed.why_closed, closed.closure) == ("closed", "closure", "grève annoncée")
+
+
+def test_late_data_are_said_and_no_drop_is_opened_meanwhile() -> None:
+    country = Country(
+        story=outage(ACADEMIE, "Académie D"),
+        late=lambda second: 90.0 if MORNING + 180 <= second < MORNING + 900 else 0.0,
+    )
+    changes = told(watch(country, 20))
+    assert changes == [
+        ("opened", "late", "national", "", 3),
+        ("closed", "late", "national", "", 15),
+        ("opened", "drop", "academie", "Académie D", 16),
+    ]
+
+
+def test_data_that_stall_without_a_tick_are_said_once() -> None:
+    machine = Machine()
+    assert machine.stalled(300.0, 0.0) == []
+    watch(Country(), 1, machine)
+    said = machine.stalled(300.0, 0.0)
+    assert [(each.direction, each.state, each.opened_at) for each in said] == [("late", "opened", MORNING + 60)]
+    assert machine.stalled(320.0, 0.0) == []
+
+
+def test_a_country_that_is_learning_finds_what_is_dead() -> None:
+    country = Country(days=0, learning=True, story=outage(PLATEFORME, "Sud", start=3, end=30))
+    assert told(watch(country, 45)) == [
+        ("opened", "drop", "plateforme", "Sud", 4),
+        ("closed", "drop", "plateforme", "Sud", 33),
+    ]
+
+
+def test_a_detector_that_has_seen_five_minutes_finds_an_outage_in_the_sixth() -> None:
+    machine, changes = Machine(), []
+    for t in range(MORNING + 60, MORNING + 600, 20):
+        measured = float(t - MORNING)
+
+        def story(key: Key, second: int) -> float:
+            return 0.0 if second < MORNING or (key[1] == "Sud" and second >= MORNING + 300) else 1.0
+
+        changes += machine.step(Country(days=0, learning=True, measured=measured, story=story).sample(t))
+    assert [each[1:4] for each in told(changes)] == [("drop", "plateforme", "Sud")]
+
+
+def test_a_territory_without_a_calendar_that_is_low_from_the_morning_is_not_open() -> None:
+    def story(key: Key, second: int) -> float:
+        return 0.1 if key[0] == "La Réunion" else 1.0
+
+    assert watch(Country(story=story), 30, start=MORNING - 6 * 3600) == []
+
+
+def test_an_alert_that_lasts_for_hours_becomes_the_ordinary() -> None:
+    changes = watch(Country(story=outage(ACADEMIE, "Académie D", left=0.4)), 5 * 60)
+    assert [(each.state, each.why_closed) for each in changes if each.state != "updated"] == [
+        ("opened", ""),
+        ("closed", "capped"),
+    ]
+
+
+def test_an_alert_that_grows_is_updated_and_not_opened_again() -> None:
+    def story(key: Key, second: int) -> float:
+        if key[0] != "Académie D" or second < MORNING + 180:
+            return 1.0
+        return 0.5 if second < MORNING + 900 else 0.0
+
+    changes = watch(Country(story=story), 25)
+    assert [(each.state, each.revision) for each in changes] == [("opened", 1), ("updated", 2)]
+    assert changes[1].changed_at - changes[0].changed_at >= 300
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5, 12, 21, 24])
+def test_a_snapshot_goes_on_as_if_nothing_had_been(cut: int) -> None:
+    country = Country(story=outage(ACADEMIE, "Académie D", end=20))
+    whole = watch(country, 40)
+    machine = Machine()
+    before = watch(country, cut, machine)
+    after = watch(country, 40, Machine.restore(machine.snapshot()))
+    assert before + after == whole
+
+
+def test_open_alerts_alone_are_enough_to_go_on_with() -> None:
+    country = Country(story=outage(ACADEMIE, "Académie D", end=20))
+    before = watch(country, 10)
+    machine = Machine.rebuild([Change.from_json(each.to_json()) for each in before])
+    assert machine.open_alerts == [("drop", "academie", "Académie D")]
+    after = watch(country, 40, machine)
+    assert told(after) == [("closed", "drop", "academie", "Académie D", 23)]
+    assert after[-1].alert_id == before[0].alert_id
+
+
+def test_two_detectors_say_the_same() -> None:
+    country = Country(story=outage(PLATEFORME, "Ouest", end=20))
+    assert watch(country, 30) == watch(country, 30)
+
+
+def test_a_tick_is_never_judged_twice() -> None:
+    machine = Machine()
+    watch(Country(), 1, machine)
+    with pytest.raises(ValueError, match="is not after"):
+        machine.step(Country().sample(machine.t))
+
+
+@pytest.mark.parametrize("bytes_", [b"", b"[]", b"{}", b'{"t": 1}', b"\xff"])
+def test_what_is_no_snapshot_is_refused(bytes_: bytes) -> None:
+    with pytest.raises(ValueError, match=r"snapshot|Expecting"):
+        Machine.restore(bytes_)
