@@ -30,6 +30,7 @@ INTEGER_DIGITS = 13
 """Digits of the only event times written as numbers that a layout takes: milliseconds of the years 2001 to 2286."""
 
 _REQUIRED = FIELDS[:7]
+_TIME = FIELDS.index("event_time")
 _STEP = 16  # bytes compared at once
 # Least and most bytes of a text. A text of so many bytes has no more characters: what is allowed here is allowed by
 # the rules of the event, and the few longer ones that those allow besides are not found by any layout.
@@ -91,7 +92,9 @@ class Layout:
         limits = [_LENGTHS.get(hole.key, _ANY_LENGTH) for hole in holes]
         self._least = np.array([least for least, _ in limits])[:, None]
         self._most = np.array([most for _, most in limits])[:, None]
-        self._fields = [next((i for i, hole in enumerate(holes) if hole.key == field), -1) for field in FIELDS]
+        hole_of = {hole.key: number for number, hole in enumerate(holes)}
+        self._fields = [hole_of.get(field, 0) for field in FIELDS]
+        self._absent = [row for row, field in enumerate(FIELDS) if field not in hole_of]
         self._piece_of, self._offsets, self._expected, self._mask = _words(pieces, number)
 
     @classmethod
@@ -138,28 +141,25 @@ class Layout:
         lengths = closes - opens - 1
         fits = (ends - begins == self._piece_sizes).all(axis=0)
         fits &= ((lengths >= self._least) & (lengths <= self._most)).all(axis=0)
-        if not fits.all():
-            at, begins, opens, lengths = at[fits], begins[:, fits], opens[:, fits], lengths[:, fits]
-        words = gather(records.raw, begins[self._piece_of] + self._offsets, _STEP)
+        places = begins[self._piece_of] + self._offsets
+        # Where a record does not fit, its places mean nothing; they must only not lead beyond the buffer.
+        words = gather(records.raw, np.minimum(places, len(records.raw) - _STEP, out=places), _STEP)
         differing = np.zeros(at.size, np.uint64)
         for half in range(_STEP // 8):  # one after the other: long loops over records, none over the two
             bits = words[:, :, half] ^ self._expected[:, :, half]
             bits &= self._mask[:, :, half]
             differing |= np.bitwise_or.reduce(bits, axis=0)
-        same = differing == 0
-        if not same.all():
-            at, begins, opens, lengths = at[same], begins[:, same], opens[:, same], lengths[:, same]
-        starts = opens + 1
-        found_starts = np.zeros((len(FIELDS), at.size), np.int64)
-        found_lengths = np.zeros((len(FIELDS), at.size), np.int64)
-        for row, hole in enumerate(self._fields):
-            if hole >= 0:
-                found_starts[row], found_lengths[row] = starts[hole], lengths[hole]
+        fits &= differing == 0
+        starts, lengths = opens[self._fields], lengths[self._fields]
+        starts += 1
+        starts[self._absent] = lengths[self._absent] = 0
         if self._number is not None:
             piece, offset = self._number
-            row = FIELDS.index("event_time")
-            found_starts[row], found_lengths[row] = begins[piece] + offset, INTEGER_DIGITS
-        return Located(at, found_starts, found_lengths)
+            starts[_TIME], lengths[_TIME] = begins[piece] + offset, INTEGER_DIGITS
+        if fits.all():
+            return Located(at, starts, lengths)
+        found = np.flatnonzero(fits)
+        return Located(at[found], starts.take(found, axis=1), lengths.take(found, axis=1))
 
 
 def gather(raw: bytes, places: Places, size: int) -> npt.NDArray[np.uint64]:

@@ -8,7 +8,6 @@ takes what they would reject: the tests hold the two against each other byte by 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +33,11 @@ _SHORT = 16
 
 _ROW = {field: row for row, field in enumerate(FIELDS)}
 _WORDS = slice(_ROW["service"], len(FIELDS))
-_MASKS = np.frombuffer(b"".join(b"\xff" * n + b"\0" * (PAD - n) for n in range(PAD + 1)), "<u8").reshape(PAD + 1, -1)
-"""For each number of bytes up to `PAD`, what leaves so many of eight words."""
+_MASKS = {
+    width: np.frombuffer(b"".join(b"\xff" * n + b"\0" * (width - n) for n in range(width + 1)), f"V{width}")
+    for width in (_SHORT, 2 * _SHORT, PAD)
+}
+"""For each width of a gather, and each number of bytes up to it: what leaves so many of them."""
 _SPREAD = np.array([hash_text(str(word)) | 1 for word in range(PAD // 8)], np.uint64)
 """Odd multipliers without a pattern, one for each word."""
 _SLOT_BITS = 16
@@ -128,7 +130,7 @@ class Scanner:
 def _lay_out(values: Sequence[bytes]) -> tuple[Records, Places]:
     """The records in one buffer; and how many quotes each has, 0 for those that no layout may be found in."""
     raw = b"".join([*values, bytes(PAD)])
-    ends = np.fromiter(accumulate(map(len, values)), np.int64, len(values))
+    ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
     starts = np.concatenate(([0], ends[:-1]))
     chars = np.frombuffer(raw, np.uint8)
     text = chars[:-PAD]
@@ -177,22 +179,27 @@ def _numbered(raw: bytes, starts: Places, lengths: Places) -> tuple[Places, list
     short = lengths <= _SHORT
     for width, places in ((_SHORT, np.flatnonzero(short)), (PAD, np.flatnonzero(~short))):
         if places.size:
-            words = gather(raw, starts[places], width)
-            words &= _MASKS[lengths[places], : width // 8]
-            like = _first_alike(words)
-            firsts = np.flatnonzero(like == np.arange(like.size))
+            words = _texts(raw, starts[places], lengths[places], width)
+            like, alone = _first_alike(words)
             rank = np.empty(like.size, np.int64)
-            rank[firsts] = np.arange(len(texts), len(texts) + firsts.size)
+            rank[alone] = np.arange(len(texts), len(texts) + alone.size)
             number[places] = rank[like]
-            texts += [row.rstrip(b"\0").decode() for row in words[firsts].view(f"S{width}")[:, 0].tolist()]
+            texts += [row.rstrip(b"\0").decode() for row in words[alone].view(f"S{width}")[:, 0].tolist()]
     return number, texts
+
+
+def _texts(raw: bytes, starts: Places, lengths: Places, width: int) -> npt.NDArray[np.uint64]:
+    """Texts of at most `width` bytes, zeros behind them, as words; shape (starts.size, width // 8)."""
+    words = gather(raw, starts, width)
+    words &= _MASKS[width][lengths].view("<u8").reshape(words.shape)
+    return words
 
 
 def _ids(raw: bytes, starts: Places, lengths: Places) -> Ids:
     """Hashes of the texts at `starts`, shape (columns, events); of the shape (events, columns)."""
     longest = int(lengths.max())
-    words = gather(raw, starts.ravel(), -(-longest // 8) * 8)
-    words &= _MASKS[lengths.ravel(), : words.shape[1]] if lengths.min() < longest else _MASKS[longest, : words.shape[1]]
+    width = next(width for width in _MASKS if width >= longest)
+    words = _texts(raw, starts.ravel(), lengths.ravel(), width)[:, : -(-longest // 8)]
     sizes = np.array([longest]) if lengths.min() == longest else lengths.ravel()
     return hash_words(np.ascontiguousarray(words.T), sizes.astype(np.uint64)).reshape(starts.shape).T
 
@@ -210,11 +217,10 @@ def _times(raw: bytes, starts: Places, lengths: Places) -> Instants:
 def _origin_codes(numbers: list[Places], texts: list[str], origins: Mapping[Origin, int]) -> Places:
     """Codes of the origins whose three texts have these numbers."""
     mixed = (numbers[0] * len(texts) + numbers[1]) * len(texts) + numbers[2]
-    like = _first_alike(mixed.view(np.uint64)[:, None])
+    like, alone = _first_alike(mixed.view(np.uint64)[:, None])
     codes = np.empty(like.size, np.int64)
-    firsts = np.flatnonzero(like == np.arange(like.size))
-    which = zip(*(column[firsts].tolist() for column in numbers), strict=True)
-    codes[firsts] = [origins[texts[a], texts[b], texts[c]] for a, b, c in which]
+    which = zip(*(column[alone].tolist() for column in numbers), strict=True)
+    codes[alone] = [origins[texts[a], texts[b], texts[c]] for a, b, c in which]
     return codes[like]
 
 
@@ -226,29 +232,35 @@ def _each_once(numbers: Places, size: int, code: Callable[[int], int]) -> Places
     return codes[numbers]
 
 
-def _first_alike(rows: npt.NDArray[np.uint64]) -> Places:
-    """For each row the index of an equal one, the same for nearly all that are equal; shape (rows.shape[0],).
+def _first_alike(rows: npt.NDArray[np.uint64]) -> tuple[Places, Places]:
+    """For each row the index of an equal one, and which rows are their own.
 
-    Rows find each other in a table by a hash, and are compared. The few that share a place with another row stay
-    alone after a second try: nobody relies on equal rows having one index, only on few indexes for many equal rows.
+    Rows find each other in a table by a hash, and are compared: those of one index are equal. Nearly all that are equal
+    have one index, but the few that share their place in the table with another row stay alone after a second try.
     """
-    total = rows.shape[0]
-    like = np.arange(total)
+    own = np.arange(rows.shape[0])
     hashed = rows[:, 0] * _SPREAD[0]
     for column in range(1, rows.shape[1]):
         hashed += rows[:, column] * _SPREAD[column]
     table = np.empty(1 << _SLOT_BITS, np.int64)
-    alone = like
-    for shift in (64 - _SLOT_BITS, 64 - 2 * _SLOT_BITS):
-        slots = (hashed[alone] >> np.uint64(shift) & np.uint64((1 << _SLOT_BITS) - 1)).astype(np.int64)
-        table[slots] = alone
+    slots = (hashed >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
+    table[slots] = own
+    like = table[slots]
+    different = np.flatnonzero(_differ(rows, like, own))
+    if different.size:
+        slots = (hashed[different] >> np.uint64(64 - 2 * _SLOT_BITS) & np.uint64((1 << _SLOT_BITS) - 1)).view(np.int64)
+        table[slots] = different
         met = table[slots]
-        other = rows[met] != rows[alone]
-        differs = other[:, 0]
-        for column in range(1, rows.shape[1]):
-            differs |= other[:, column]
-        like[alone] = np.where(differs, alone, met)
-        alone = alone[differs]
-        if not alone.size:
-            break
-    return like
+        like[different] = np.where(_differ(rows, met, different), different, met)
+    return like, np.flatnonzero(like == own)
+
+
+def _differ(rows: npt.NDArray[np.uint64], left: Places, right: Places) -> npt.NDArray[np.bool_]:
+    """Whether the rows `left` and `right` differ, pair by pair."""
+    items = rows.view(f"V{rows.itemsize * rows.shape[1]}")[:, 0]
+    bits = items[left].view(np.uint64).reshape(-1, rows.shape[1])
+    bits ^= items[right].view(np.uint64).reshape(bits.shape) if right.size < rows.shape[0] else rows
+    differing: npt.NDArray[np.bool_] = bits[:, 0] != 0
+    for column in range(1, rows.shape[1]):
+        differing |= bits[:, column] != 0
+    return differing
