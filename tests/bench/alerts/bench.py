@@ -9,9 +9,10 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 from tests.bench.alerts import report
-from tests.bench.alerts.trial import DAYS, DRAWS, Outcome, Trial, run
+from tests.bench.alerts.trial import DAYS, DRAWS, Outcome, Trial, read, run
 
 UNSEEN = 1_000
 """Seeds from here on were never tuned on."""
@@ -34,6 +35,13 @@ def plan(seed: int) -> list[Trial]:
     return trials + [Trial(seed + 100 + number, day, draws) for number, (day, draws) in enumerate(_EXTRA)]
 
 
+def _part(text: str) -> tuple[int, int]:
+    first, _, parts = text.partition("/")
+    if not (first.isdigit() and parts.isdigit() and int(first) < int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part: write 0/4 for the first of four")
+    return int(first), int(parts)
+
+
 def main() -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(prog="alerts", description=__doc__)
@@ -45,7 +53,19 @@ def main() -> None:
     parser.add_argument("--no-baselines", action="store_true")
     parser.add_argument("--json", action="store_true", help="every finding and false alarm, one JSON object a draw")
     parser.add_argument("--cases", action="store_true", help="list misses and false alarms")
+    parser.add_argument("--read", nargs="+", metavar="FILE", help="tables of what runs with --json printed")
+    parser.add_argument(
+        "--part",
+        metavar="I/N",
+        type=_part,
+        default=(0, 1),
+        help="without --kind: every N-th country of the default run, from I",
+    )
     options = parser.parse_args()
+    if options.read:
+        lines = (line for name in options.read for line in Path(name).read_text(encoding="utf-8").splitlines())
+        report.show([read(line) for line in lines if line.startswith("{")], cases=options.cases)
+        return
     if options.kind:
         draws = tuple((options.draws or "quiet,full").split(","))
         unknown = set(draws) - set(DRAWS)
@@ -55,7 +75,7 @@ def main() -> None:
     elif options.days or options.draws:
         sys.exit("--days and --draws go with --kind")
     else:
-        trials = plan(options.seed)
+        trials = plan(options.seed)[options.part[0] :: options.part[1]]
     began = time.monotonic()
     outcomes: list[Outcome] = []
     os.environ.setdefault("OMP_NUM_THREADS", "1")
