@@ -22,9 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.alerts import days
+from pipeline.alerts import days, peers
 from pipeline.alerts.catalogue import Catalogue
-from pipeline.alerts.sample import ALONE, SPAN_EDGES, SPANS, Counts, Floats, Ints, Sample
+from pipeline.alerts.sample import SPAN_EDGES, SPANS, Counts, Floats, Sample
 
 Bools = NDArray[np.bool_]
 
@@ -42,10 +42,6 @@ PRIOR_HITS = 60.0
 """Added to both sides of q: a series of a few hits keeps to its reference."""
 Q_CLIP, Q_CLIP_WIDE = (0.6, 1.7), (0.05, 10.0)
 """Bounds of q; the wide ones for series without peers (national, overseas), which no G moves."""
-MIN_UNITS = 40
-"""Peers below which no median is taken."""
-UNIT_HITS = 25.0
-"""Expected hits of the typical peer under which the median of so small numbers is biased: take larger peers."""
 UNEXPLAINED = 1.6
 """How much wider a series without recent figures of its own is judged."""
 
@@ -59,6 +55,7 @@ def _columns(*spans: tuple[int, ...]) -> Floats:
 
 _NOW = _columns((0,), (0, 1), (0, 1, 2, 3), (0, 1, 2, 3, 4, 5))
 _PAST = _columns(_NEAR_SPANS, _FAR_SPANS, _FAR_NATIONAL)
+_ALL = np.concatenate([_NOW, _PAST], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +103,8 @@ class Expected:
     """(series,)"""
     steep: Floats
     """(series,) Relative change of the reference within two minutes: steep mornings widen the band."""
+    climb: float
+    """By how much, as a logarithm, the whole country has moved within ten minutes: learning series have no slope."""
     pages: Floats
     """(series,) Hits a visit over 300 s."""
     expected_pages: Floats
@@ -122,10 +121,14 @@ class Expected:
 
 def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expected:
     """What was observed and what was to be expected, for each series of the catalogue."""
-    main = _Columns(sample, sample.main, muted.spans if muted else None)
-    growth = _growth(main, sample.main.leaves.group, catalogue, muted)
-    base = main.reference[:, :6] * growth
-    x = main.hits[:, :6]
+    main = _Columns(sample, sample.main, muted.spans if muted else None, muted.national if muted else None)
+    x, due = main.hits[:, :6], main.reference[:, :6]
+    if muted is None:
+        today = peers.growth(x, due, catalogue, by_famille=False)
+    else:
+        keep = np.concatenate([~muted.windows, np.ones((len(x), 2), dtype=bool)], axis=1)
+        today = peers.growth(x * keep, due * keep, catalogue, muted.by_famille)
+    base = due * today
     now_x, now_base = x, base
     if muted is not None:
         now_x, now_base = x.copy(), base.copy()
@@ -142,14 +145,16 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
     rolled[0, :4] -= gone[0]
     rolled[0, 6:10] -= gone[1]
     rolled = np.concatenate([rolled, more])
-    leaves = main.seen, base[:, :4], full, main.reference[:, :4].sum(axis=0), float(main.before.sum())
+    now, near = main.seen[:, 1].sum() / 300, main.hits[:, 4].sum() / 600
+    climb = abs(float(np.log((now + 1) / (near + 1)))) if near else 0.0
+    leaves = main.seen, base[:, :4], full, main.reference[:, :4].sum(axis=0), float(main.before.sum()), climb
     return _figures(rolled, catalogue, muted, *leaves)
 
 
 class _Columns:
     """Hits and reference of the leaves of one table, by the columns that are used: windows, near, far, far national."""
 
-    def __init__(self, sample: Sample, counts: Counts, void: Bools | None) -> None:
+    def __init__(self, sample: Sample, counts: Counts, void: Bools | None, everywhere: Bools | None) -> None:
         hits, reference = counts.hits, counts.reference
         closed = counts.closure >= 0
         if closed.any():
@@ -160,8 +165,8 @@ class _Columns:
             past, past_reference = np.where(void, 0.0, hits), np.where(void, 0.0, reference)
         if sample.measured_seconds < SPAN_EDGES[-1]:
             past_reference = past_reference * (_measured(sample) / _LENGTHS)
-        self.hits = np.concatenate([hits @ _NOW, past @ _PAST], axis=1)
-        self.reference = np.concatenate([reference @ _NOW, past_reference @ _PAST], axis=1)
+        self.hits = _windows(hits, past)
+        self.reference = _windows(reference, past_reference)
         self.past = reference @ _PAST[:, 1]
         """Expected hits of the last hour, muted or not."""
         self.seen = self.hits[:, :4].copy()
@@ -170,12 +175,12 @@ class _Columns:
         self.before = reference[:, 7] / _LENGTHS[7]
         """Hits a second of the older half of the last hour; of a learning leaf its own, else its reference's."""
         if self.learning.any():
-            self._learn(sample, past, void)
+            self._learn(sample, past, void, everywhere)
         # A window that began before counting did says nothing.
         short = np.flatnonzero(np.array(WINDOWS) > sample.measured_seconds)
         self.hits[:, short] = self.reference[:, short] = 0
 
-    def _learn(self, sample: Sample, past: Floats, void: Bools | None) -> None:
+    def _learn(self, sample: Sample, past: Floats, void: Bools | None, everywhere: Bools | None) -> None:
         """Put a learning leaf's own level in the place of its reference."""
         rows = self.learning
         seconds = _measured(sample)
@@ -184,9 +189,11 @@ class _Columns:
         weights[:first] = 0
         weights[7] = 0
         known = np.broadcast_to(seconds, past.shape) if void is None else np.where(void, 0.0, seconds)
-        known = known[rows]
+        known, past = known[rows], past[rows]
+        if everywhere is not None:
+            known, past = np.where(everywhere, 0.0, known), np.where(everywhere, 0.0, past)
         behind = known @ weights
-        rate = np.divide(past[rows] @ weights, behind, out=np.zeros(len(known)), where=behind > 0)
+        rate = np.divide(past @ weights, behind, out=np.zeros(len(known)), where=behind > 0)
         known_seconds = known @ (weights > 0)
         judged = known_seconds >= OWN_SECONDS
         rate = np.where(judged, rate, 0.0)
@@ -194,75 +201,22 @@ class _Columns:
             [np.broadcast_to(_LENGTHS @ _NOW, (len(known), len(WINDOWS))), known @ _PAST], axis=1
         )
         self.hits[rows] *= judged[:, None]
-        self.before[rows] = past[rows, 7] / _LENGTHS[7]
+        self.before[rows] = past[:, 7] / _LENGTHS[7]
         self.past[rows] = rate * np.minimum(known_seconds, 1800.0)
+
+
+def _windows(hits: Floats, past: Floats) -> Floats:
+    """(leaves, 7): `WINDOWS` of the one, near, far and far national of the other."""
+    if past is hits:
+        windows: Floats = hits @ _ALL
+        return windows
+    return np.concatenate([hits @ _NOW, past @ _PAST], axis=1)
 
 
 def _measured(sample: Sample) -> Floats:
     """(SPANS,) Seconds of each span in which anything was counted at all."""
     seconds: Floats = np.clip(sample.measured_seconds - np.array(SPAN_EDGES[:-1]), 0.0, _LENGTHS)
     return seconds
-
-
-def _growth(columns: _Columns, group: Ints, catalogue: Catalogue, muted: Muted | None) -> Floats:
-    """G of each leaf and column (windows, near, far)."""
-    x, reference = columns.hits[:, :6], columns.reference[:, :6]
-    if muted is not None:
-        keep = np.concatenate([~muted.windows, np.ones((len(group), 2), dtype=bool)], axis=1)
-        x, reference = x * keep, reference * keep
-    if muted is not None and muted.by_famille:
-        return _growth_by_famille(x, reference, group, catalogue)
-    both = np.concatenate([x, reference], axis=1)
-    units = [(catalogue.units[0], catalogue.units[0].roll.of(both))]
-    found = np.ones((len(catalogue.groups) + 1, 6))  # the last row is for those without peers
-    for at, number in enumerate(catalogue.groups):
-        open_columns = np.ones(6, dtype=bool)
-        for number_of_units in range(len(catalogue.units)):
-            if number_of_units == len(units):
-                units.append((catalogue.units[number_of_units], catalogue.units[number_of_units].roll.of(both)))
-            unit, rolled = units[number_of_units]
-            rows = unit.group == number
-            seen, due = rolled[rows, :6], rolled[rows, 6:]
-            typical = np.divide((due * due).sum(0), due.sum(0), out=np.zeros(6), where=due.sum(0) > 0)
-            use = open_columns & (typical >= UNIT_HITS) & ((due > 0).sum(0) >= MIN_UNITS)
-            if use.any():
-                found[at, use] = np.clip(weighted_median(seen[:, use], due[:, use]), 0.05, 20.0)
-            open_columns &= ~use
-            if not open_columns.any():
-                break
-        # Too little traffic for the short windows: the shortest that could be judged speaks for them.
-        for column in (2, 1, 0):
-            if open_columns[column] and not open_columns[column + 1]:
-                found[at, column], open_columns[column] = found[at, column + 1], False
-    where = np.searchsorted(np.array(catalogue.groups, dtype=np.int64), group)
-    growth: Floats = found[np.where(group == ALONE, len(catalogue.groups), where)]
-    return growth
-
-
-def _growth_by_famille(x: Floats, reference: Floats, group: Ints, catalogue: Catalogue) -> Floats:
-    """G in each famille: the median over the leaves of its académies."""
-    growth = np.ones((len(group), 6))
-    for famille in range(int(catalogue.famille.max(initial=-1)) + 1):
-        for number in catalogue.groups:
-            rows = (group == number) & (catalogue.famille == famille)
-            if (reference[rows] > 0).any():
-                growth[rows] = np.clip(weighted_median(x[rows], reference[rows]), 0.05, 20.0)
-    return growth
-
-
-def weighted_median(x: Floats, due: Floats) -> Floats:
-    """Median of x / due weighted by due, column by column; rows with nothing due do not count.
-
-    Returns:
-        (columns,); 1 where nothing is due at all.
-    """
-    ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
-    order = np.argsort(ratio, axis=0)
-    weight = np.cumsum(np.take_along_axis(due, order, 0), axis=0)
-    half = (weight >= 0.5 * weight[-1]).argmax(axis=0)
-    columns = np.arange(x.shape[1])
-    median: Floats = np.where(weight[-1] > 0, ratio[order[half, columns], columns], 1.0)
-    return median
 
 
 def _judge_the_country_raw(rolled: Floats, main: _Columns, muted: Muted | None) -> None:
@@ -291,7 +245,7 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     counts = sample.profils
     if not len(counts.leaves):
         return np.zeros((0, 20)), np.zeros((2, 0, 4)), np.zeros((2, 4))
-    own = _Columns(sample, counts, muted.profil_spans if muted else None)
+    own = _Columns(sample, counts, muted.profil_spans if muted else None, muted.national if muted else None)
     rows = catalogue.roll_profils.of(
         np.concatenate(
             [own.hits[:, :6], own.reference[:, :6], counts.slope, own.past[:, None],
@@ -309,7 +263,7 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     # The root of the weight: in the evening parents alone are over half of the country, and no measure of themselves.
     weight = np.sqrt(judged)
     ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
-    rows[:, 6:12] *= np.clip(weighted_median(ratio * weight, weight), 0.05, 20.0)
+    rows[:, 6:12] *= np.clip(peers.weighted_median(ratio * weight, weight), 0.05, 20.0)
     full = np.stack([rows[:, :4], rows[:, 6:10]])
     if muted is not None:
         rows[:, :4][gone] = 0
@@ -326,6 +280,7 @@ def _figures(
     profil_full: Floats,
     raw: Floats,
     before: float,
+    climb: float,
 ) -> Expected:
     x, base = rolled[:, :4], rolled[:, 6:10]
     past_x, past_base = rolled[:, 4:6], rolled[:, 10:12]
@@ -358,6 +313,7 @@ def _figures(
         known=past_base >= 100,
         learning=learning,
         steep=np.where(learning, 0.0, steep),
+        climb=climb,
         pages=pages,
         expected_pages=np.where(np.isnan(due_pages) | learning, country, due_pages),
         leaf_x=leaf_x,
@@ -365,24 +321,3 @@ def _figures(
         profil_full=profil_full,
         raw=raw,
     )
-
-
-def deviance(x: Floats, mu: Floats) -> Floats:
-    """Half the Poisson deviance: how much a count says against an expectation, whatever its size."""
-    mu = np.maximum(mu, 1e-9)
-    found: Floats = np.where(x > 0, x * np.log(np.maximum(x, 1e-9) / mu), 0.0) - (x - mu)
-    return np.maximum(found, 0.0)
-
-
-def sigmas(x: Floats, mu: Floats, clumping: Floats | float, noise: Floats) -> Floats:
-    """How many standard deviations a count lies from its expectation, with its sign.
-
-    Args:
-        x: Observed hits.
-        mu: Expected hits.
-        clumping: Variance over mean of small counts: pages come in visits.
-        noise: Relative error of a large expectation.
-    """
-    scale = clumping + noise * noise * np.maximum(mu, 1e-9)
-    found: Floats = np.sign(x - mu) * np.sqrt(2 * deviance(x, mu) / scale)
-    return found

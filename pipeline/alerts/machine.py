@@ -16,8 +16,9 @@ import numpy as np
 
 from pipeline.alerts import rules, telling
 from pipeline.alerts.catalogue import KIND_CODES, Catalogue
+from pipeline.alerts.chance import deviance
 from pipeline.alerts.change import Change, Direction, Kind, WhyClosed, alert_id
-from pipeline.alerts.expectation import WINDOWS, Expected, Muted, deviance, expect
+from pipeline.alerts.expectation import WINDOWS, Expected, Muted, expect
 from pipeline.alerts.open_alert import OpenAlert, muted
 from pipeline.alerts.sample import TICK_SECONDS, Floats, Ints, Leaves, Sample
 

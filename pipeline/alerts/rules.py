@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.alerts.catalogue import KIND_CODES, Catalogue
-from pipeline.alerts.expectation import FAR, UNEXPLAINED, Bools, Expected, sigmas
+from pipeline.alerts.chance import sigmas
+from pipeline.alerts.expectation import FAR, UNEXPLAINED, Bools, Expected
 from pipeline.alerts.sample import Floats, Ints
 
 
@@ -55,16 +56,20 @@ DAY_FROM, DAY_TO = 6.5 * 3600, 23.0 * 3600
 NIGHT_SIGMAS = 1.5
 """How many more standard deviations it takes at night."""
 LEARNING_DROP = np.stack([
-    _levels(n=0.40, p=0.28, f=0.28, a=0.30, pf=0.42, af=0.45, profil=0.35),
-    _levels(n=0.40, p=0.35, f=0.35, a=0.35, pf=0.50, af=0.50, profil=0.40),
+    _levels(n=0.40, p=0.25, f=0.25, a=0.27, pf=0.38, af=0.42, profil=0.33),
+    _levels(n=0.40, p=0.32, f=0.32, a=0.34, pf=0.45, af=0.48, profil=0.38),
 ])  # fmt: skip
 ENDLESS = 1e9
 """A ratio that no series can have."""
 LEARNING_SPIKE = np.stack([
-    _levels(n=ENDLESS, p=1.50, f=1.50, a=1.55, pf=1.80, af=1.90, profil=1.70),
-    _levels(n=ENDLESS, p=1.70, f=1.70, a=1.70, pf=2.20, af=2.20, profil=1.90),
+    _levels(n=ENDLESS, p=1.40, f=1.40, a=1.45, pf=1.60, af=1.70, profil=1.55),
+    _levels(n=ENDLESS, p=1.60, f=1.60, a=1.65, pf=1.85, af=1.95, profil=1.80),
 ])  # fmt: skip
 """(2, kinds) The same for a learning series."""
+CLIMB, CLIMB_FREE = 2.0, 0.05
+"""How much wider these margins get for each e-fold of the country within ten minutes, and what is free of it."""
+LEARNING_DROP_MOST = 0.60
+NARROW = _levels(n=0, p=1, f=1, a=1, pf=1, af=1, profil=1) > 0
 LEARNING_PAST = _levels(n=300, p=300, f=300, a=300, pf=900, af=900, profil=300)
 """Hits of its own half hour below which a learning series is not judged."""
 LEARNING_NOISE = 1.5
@@ -122,9 +127,12 @@ class Verdict:
         drop_by, spike_by = DROP.T[codes], SPIKE.T[codes]
         awake: Bools = np.ones(len(codes), dtype=bool)
         if learning.any():
-            drop_by = np.where(learning[:, None], LEARNING_DROP.T[codes], drop_by)
+            # Where the country climbs fast, each series does so in its own way.
+            wider = 1 + CLIMB * max(found.climb - CLIMB_FREE, 0.0)
+            narrow = np.minimum(LEARNING_DROP * np.where(NARROW, wider, 1.0), LEARNING_DROP_MOST)
+            drop_by = np.where(learning[:, None], narrow.T[codes], drop_by)
             drop_by = np.where((learning & alone)[:, None], LEARNING_ALONE_DROP, drop_by)
-            spike_by = np.where(learning[:, None], LEARNING_SPIKE.T[codes], spike_by)
+            spike_by = np.where(learning[:, None], 1 + (LEARNING_SPIKE.T[codes] - 1) * wider, spike_by)
             spike_by = np.where((learning & alone)[:, None], ENDLESS, spike_by)
             by_day = (local_seconds >= LEARNING_FROM) & (local_seconds <= LEARNING_TO)
             awake = ~learning | ((found.past >= LEARNING_PAST[codes]) & by_day)
@@ -139,7 +147,7 @@ class Verdict:
         spike[:, 0] &= x[:, 0] >= (1 + (spike_by[:, 1, None] - 1) / 2) * far
         if learning.any():
             before = (found.base * found.old[:, None])[:, None, :3]
-            agreed = x <= (1 - drop_by[:, 1, None, None] / 2) * before
+            agreed = x <= (1 - 0.9 * drop_by[:, 0, None, None]) * before
             drop &= agreed | ~learning[:, None, None]
         own = (alone | learning)[:, None]
         drop[:, 0] &= own | (x[:, 0] <= (1 - RETURN) * found.base[:, :3])
