@@ -14,8 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -98,6 +98,17 @@ def test_a_past_instant_shows_what_was_counted_then(wall: str, crowd: Crowd) -> 
     # 108 pages a minute in the country, 12 in Lyon; each a visit of its own
     assert figures(f"/?t={t}&fenetre=5") == dict.fromkeys(("pages", "visites", "visiteurs"), "540")
     assert figures(f"/?t={t}&fenetre=5&academie=Lyon") == dict.fromkeys(("pages", "visites", "visiteurs"), "60")
+
+
+def test_an_instant_older_than_the_minutes_kept_is_shown_by_the_hour(wall: str, stack: Stack) -> None:
+    hour = (datetime.now(UTC) - timedelta(days=40)).replace(minute=0, second=0, microsecond=0)
+    rows = [("total", hour, "", 7200, 900, 800), ("academie", hour, "Lyon", 3600, 400, 300)]
+    with closing(stack.store("admin")) as admin:
+        admin.execute("INSERT INTO ent.counts_hour (kind, start, key, hits, visits, visitors) VALUES", rows)
+    page = get(f"{wall}/?t={hour + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}").body
+    assert "chiffres à l&#39;heure" in page
+    assert 'data-chiffre="pages">7\u202f200<' in page
+    assert 'data-chiffre="debit">2,0<' in page
 
 
 def test_a_past_instant_knows_nothing_of_what_came_after_it(wall: str, crowd: Crowd) -> None:
