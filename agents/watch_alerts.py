@@ -159,12 +159,12 @@ class Watch:
 
 
 def make(watch: Watch) -> Callable[[], Awaitable[None]]:
-    """The timer: one look each time it is called; a look that takes longer is not begun twice."""
-    looking = asyncio.Lock()
+    """The timer: begins a look each time it is called, unless one is under way; Faust's timers want no waiting."""
+    looking: asyncio.Task[None] | None = None
 
     async def watch_alerts() -> None:
-        if not looking.locked():
-            async with looking:
-                await watch.look()
+        nonlocal looking
+        if looking is None or looking.done():
+            looking = asyncio.create_task(watch.look())
 
     return watch_alerts

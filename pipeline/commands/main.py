@@ -22,6 +22,7 @@ COMMANDS = {
     "at": "the picture at an instant T",
     "report": "growth between periods, ranking, the DNMA's weekly form",
     "alerts": "what is out of the ordinary, and as it happens",
+    "closures": "add, list and remove planned closures, which no alert is made of",
     "rejects": "list, show and send again what was rejected",
     "status": "is everything right?",
 }

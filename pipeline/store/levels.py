@@ -20,7 +20,8 @@ IDLE_SECONDS = 60.0
 """A partition without new records for so long, all of it read, no longer holds the watermark back."""
 QUIET_SECONDS = 300
 """Event time between two looks at the leaves that have gone quiet: they are quiet for hours."""
-NONE_DOUBLED = [0]
+DOUBLED_SECONDS = 60
+"""Event time between two looks for events that a worker read again: fewer ticks than open an alert."""
 
 LeafKey = tuple[str, str, str, str, str]
 """(academie, plateforme, exploitant, famille, profil)."""
@@ -128,7 +129,9 @@ class LevelReader:
         self._quiet: dict[LeafKey, tuple[int, float]] = {}
         """Leaf → its last minute with pages before `_quiet_at`, and the pages of its reference since."""
         self._quiet_at = 0
-        self._doubled: list[int] = NONE_DOUBLED
+        self._doubled = False
+        """Whether some events are in several rows that are not merged yet."""
+        self._doubled_at = 0
 
     def sample(self, t: int, mark: Watermark) -> Sample:
         """What there is to judge at the tick t.
@@ -143,10 +146,10 @@ class LevelReader:
         self._references.prepare(t)
         if not 0 <= t - self._quiet_at < QUIET_SECONDS:
             self._look_for_quiet(t)
-        if t % 60 == 0 or self._doubled != NONE_DOUBLED:
-            found = self._store.execute(query("list_doubled_buckets"), {"t": t})
-            self._doubled = [start for (start,) in found] or NONE_DOUBLED
-        rows = self._store.execute(query("read_tick"), {"t": t, "doubled": self._doubled})
+        if not 0 <= t - self._doubled_at < DOUBLED_SECONDS:
+            ((doubled,),) = self._store.execute(query("count_doubled_buckets"), {"t": t})
+            self._doubled, self._doubled_at = bool(doubled), t
+        rows = self._store.execute(query("read_tick").format(final="FINAL" if self._doubled else ""), {"t": t})
         closures = [InForce(*row) for row in self._store.execute(query("list_closures"), {"t": t})]
         calendar = self._references.calendar
         day = days.local_day("Paris", t)

@@ -7,12 +7,11 @@
 -- cells. The minute that an edge cuts is shared out by its parts, of a level as of a reference.
 --
 -- Cells are summed without FINAL, which would be most of the work of a tick: rows of a cell that are not merged yet add
--- up, but for events that a worker read again after a crash, which are in two of them. Buckets with such events
--- (list_doubled_buckets.sql) are read with FINAL.
+-- up, but for events that a worker read again after a crash, which are in two of them. Where there are such events
+-- (count_doubled_buckets.sql), {final} is FINAL, else nothing.
 --   t: epoch seconds, a multiple of 20
---   doubled: starts of those buckets, epoch seconds; not empty (0 is none)
 WITH
-    toUInt32(%(t)s) AS t,
+    toInt64(%(t)s) AS t,
     toDateTime(%(t)s - 4200, 'UTC') AS since,
     toDateTime(%(t)s, 'UTC') AS till,
     (SELECT (groupArray(service), groupArray(famille)) FROM ent.services) AS services,
@@ -60,16 +59,8 @@ FROM
                 toUInt32(bucket) AS second, plateforme, exploitant, profil, length(hits) AS pages,
                 transform(departement, territories.1, territories.2, '') AS academie,
                 transform(service, services.1, services.2, '') AS famille
-            FROM ent.cells
+            FROM ent.cells {final}
             WHERE bucket >= since AND bucket < till AND has(hot.2, bucket)
-              AND NOT has(%(doubled)s, toUInt32(bucket))
-            UNION ALL
-            SELECT
-                toUInt32(bucket) AS second, plateforme, exploitant, profil, length(hits),
-                transform(departement, territories.1, territories.2, ''),
-                transform(service, services.1, services.2, '')
-            FROM ent.cells FINAL
-            WHERE bucket IN (SELECT toDateTime(arrayJoin(%(doubled)s), 'UTC')) AND bucket >= since AND bucket < till
         )
         GROUP BY cityHash64(academie, plateforme, exploitant, famille, profil)
     )
@@ -99,16 +90,9 @@ FROM
     UNION ALL
     SELECT
         profil, academie, plateforme, exploitant, famille,
-        [
-            sum(pages * greatest(0, least(t, start + 60) - greatest(t - 60, start)) / 60),
-            sum(pages * greatest(0, least(t - 60, start + 60) - greatest(t - 300, start)) / 60),
-            sum(pages * greatest(0, least(t - 300, start + 60) - greatest(t - 600, start)) / 60),
-            sum(pages * greatest(0, least(t - 600, start + 60) - greatest(t - 900, start)) / 60),
-            sum(pages * greatest(0, least(t - 900, start + 60) - greatest(t - 1200, start)) / 60),
-            sum(pages * greatest(0, least(t - 1200, start + 60) - greatest(t - 1800, start)) / 60),
-            sum(pages * greatest(0, least(t - 1800, start + 60) - greatest(t - 2100, start)) / 60),
-            sum(pages * greatest(0, least(t - 2100, start + 60) - greatest(t - 4200, start)) / 60)
-        ],
+        sumForEach(arrayMap(
+            (near, far) -> pages * greatest(0, least(t - near, start + 60) - greatest(t - far, start)) / 60,
+            [0, 60, 300, 600, 900, 1200, 1800, 2100], [60, 300, 600, 900, 1200, 1800, 2100, 4200])),
         [], 0, 0, toUInt32(min(start)), toUInt32(max(start))
     FROM
     (
@@ -123,19 +107,11 @@ FROM
     UNION ALL
     SELECT
         profil, academie, plateforme, exploitant, famille, [],
-        [
-            sum(pages * greatest(0, least(t, start + 60) - greatest(t - 60, start)) / 60),
-            sum(pages * greatest(0, least(t - 60, start + 60) - greatest(t - 300, start)) / 60),
-            sum(pages * greatest(0, least(t - 300, start + 60) - greatest(t - 600, start)) / 60),
-            sum(pages * greatest(0, least(t - 600, start + 60) - greatest(t - 900, start)) / 60),
-            sum(pages * greatest(0, least(t - 900, start + 60) - greatest(t - 1200, start)) / 60),
-            sum(pages * greatest(0, least(t - 1200, start + 60) - greatest(t - 1800, start)) / 60),
-            sum(pages * greatest(0, least(t - 1800, start + 60) - greatest(t - 2100, start)) / 60),
-            sum(pages * greatest(0, least(t - 2100, start + 60) - greatest(t - 4200, start)) / 60),
-            sum(pages * greatest(0, least(t - 120, start + 60) - greatest(t - 420, start)) / 60),
-            sum(pages * greatest(0, least(t + 120, start + 60) - greatest(t - 180, start)) / 60),
-            sum(of_visits * greatest(0, least(t, start + 60) - greatest(t - 300, start)) / 60)
-        ],
+        sumForEach(arrayMap(
+            (near, far, count) -> count * greatest(0, least(t - near, start + 60) - greatest(t - far, start)) / 60,
+            [0, 60, 300, 600, 900, 1200, 1800, 2100, 120, -120, 0],
+            [60, 300, 600, 900, 1200, 1800, 2100, 4200, 420, 180, 300],
+            arrayPushBack(arrayWithConstant(10, pages), of_visits))),
         0, max(behind), 4294967295, 0
     FROM
     (
