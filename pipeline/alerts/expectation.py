@@ -105,6 +105,8 @@ class Expected:
     """(series,) Relative change of the reference within two minutes: steep mornings widen the band."""
     climb: float
     """By how much, as a logarithm, the whole country has moved within ten minutes: learning series have no slope."""
+    coarse: bool
+    """Whether an alert of a profil is open, which bends every leaf."""
     pages: Floats
     """(series,) Hits a visit over 300 s."""
     expected_pages: Floats
@@ -259,7 +261,9 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     if muted is not None:
         gone = catalogue.roll_profils.of(muted.profil_windows.astype(float)) > 0
         judged[:, :4][gone] = 0
-        taken[0], taken[1] = (x[:, :4] * gone).sum(0), (due[:, :4] * gone).sum(0)
+        # Overseas is left out of the country anyway while an alert of a profil is open.
+        out = muted.profil_windows & (counts.leaves.group >= 0)[:, None]
+        taken[0], taken[1] = (own.hits[:, :4] * out).sum(0), (own.reference[:, :4] * out).sum(0)
     # The root of the weight: in the evening parents alone are over half of the country, and no measure of themselves.
     weight = np.sqrt(judged)
     ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
@@ -314,6 +318,7 @@ def _figures(
         learning=learning,
         steep=np.where(learning, 0.0, steep),
         climb=climb,
+        coarse=muted is not None and muted.by_famille,
         pages=pages,
         expected_pages=np.where(np.isnan(due_pages) | learning, country, due_pages),
         leaf_x=leaf_x,

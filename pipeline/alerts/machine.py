@@ -300,7 +300,7 @@ class Machine:
         drift = 1.0 if window == 3 else float(found.q[at, memory])
         alert = OpenAlert(
             alert_id(kind, key, direction, self.t), direction, kind, key, self.t, since,
-            drift=drift, learning=bool(found.learning[at]), window=min(window, 2),
+            drift=drift, national=float(found.q[0, 0]), learning=bool(found.learning[at]), window=min(window, 2),
             rate=float(found.base[at, 1] * drift / WINDOWS[1]),
             rest=float(max(found.x[0, 1] - found.x[at, 1], 0.0) / WINDOWS[1]) if kind != "national" else 0.0,
         )  # fmt: skip

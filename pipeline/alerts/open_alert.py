@@ -31,6 +31,8 @@ class OpenAlert:
     revision: int = 0
     drift: float = 1.0
     """q of the series when it opened: its level in ordinary times."""
+    national: float = 1.0
+    """Near q of the country when it opened."""
     learning: bool = False
     """Whether the series was its own reference; then `rate` is what is expected, moved as the rest moves."""
     rate: float = 0.0
@@ -119,9 +121,15 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
             windows |= rows[:, None] & now
             continue
         if each.kind == "profil":
+            # It touches every leaf by an unknown share: the past of all is void, and until the windows are clear of
+            # it again only what is far off is judged.
             by_famille |= bool(now.any())
             national |= past
+            drift[0] = each.national
+            spans |= past
             windows |= (catalogue.leaves.group < 0)[:, None] & now
+            if each.closed_at is not None:
+                windows |= now
             of_profil = np.array([leaf[4] == each.key for leaf in catalogue.profils.keys])
             profil_windows |= of_profil[:, None] & now
             profil_spans |= of_profil[:, None] & past

@@ -77,6 +77,9 @@ LEARNING_ALONE_DROP = 0.75
 LEARNING_FROM, LEARNING_TO = 7.25 * 3600, 21.75 * 3600
 """Seconds of the local day between which a learning series is judged: nights have no level."""
 
+COARSE_DROP, COARSE_SPIKE = 0.6, 2.5
+"""Least loss and ratio of series that hold a profil under an alert, in unknown shares."""
+
 LEAST_DUE, LEAST_PAST = 20.0, 100.0
 """Hits that must be expected in the window, and in the last hour, for a drop."""
 SPIKE_HITS, SPIKE_DUE, SPIKE_PAST = 80.0, 15.0, 20.0
@@ -136,6 +139,10 @@ class Verdict:
             spike_by = np.where((learning & alone)[:, None], ENDLESS, spike_by)
             by_day = (local_seconds >= LEARNING_FROM) & (local_seconds <= LEARNING_TO)
             awake = ~learning | ((found.past >= LEARNING_PAST[codes]) & by_day)
+        if found.coarse:
+            drop_by, spike_by = drop_by.copy(), spike_by.copy()
+            drop_by[1 : catalogue.main] = np.maximum(drop_by[1 : catalogue.main], COARSE_DROP)
+            spike_by[1 : catalogue.main] = np.maximum(spike_by[1 : catalogue.main], COARSE_SPIKE)
         drop: Bools = (x <= (1 - drop_by[:, :, None]) * mu) & (mu >= LEAST_DUE)
         drop &= (awake & (found.past >= LEAST_PAST))[:, None, None]
         spike: Bools = (x >= spike_by[:, :, None] * mu) & (x >= SPIKE_HITS) & (mu >= SPIKE_DUE)

@@ -23,7 +23,7 @@ SCOPE_SHARE = 0.03
 """Least share of an alert's expected pages for a part of it to be named."""
 SCOPE_MOST = 30
 _DIMENSIONS: tuple[tuple[Kind, int], ...] = (("plateforme", 1), ("academie", 0), ("famille", 3))
-_SIZES_DROP, _SIZES_SPIKE = (0.1, 0.4, 0.7), (2.0, 5.0)
+_SIZES_DROP, _SIZES_SPIKE = (0.15, 0.5), (2.5, 6.0)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Standing:
     def size(self) -> int:
         """Class of size; another class is worth saying."""
         sizes = _SIZES_DROP if self.ratio < 1 else _SIZES_SPIKE
-        return int(np.searchsorted(sizes, self.ratio)) + (10 if self.ratio >= 1 else 0)
+        return int(np.searchsorted(sizes, self.ratio))
 
 
 class Teller:
@@ -95,8 +95,8 @@ class Teller:
 
     def differs(self, alert: OpenAlert, standing: Standing) -> bool:
         """Whether something an operator acts on has changed since the last that was said."""
-        scope = set(self.scope(alert, standing.rows))
-        return standing.size != alert.size or len(scope ^ set(alert.scope)) > max(1, len(alert.scope) // 2)
+        now, said = set(self.scope(alert, standing.rows)), set(alert.scope)
+        return standing.size != alert.size or len(now ^ said) > max(2, len(said) // 2)
 
     def say(self, alert: OpenAlert, state: State, why: WhyClosed = "") -> Change:
         """The next revision of an alert, and note in it what was said."""
