@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint bench bench-queries bench-peers bench-alerts chaos lock clean screenshots
+.PHONY: setup run test lint bench bench-queries bench-peers bench-alerts chaos outage soak whole-day lock clean screenshots
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -55,6 +55,11 @@ FAULTS ?= 8
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) $(ARGS)
+
+# Ten minutes without ClickHouse, half an hour of 5,000 events/s, a national day: see tests/bench/README.md. They use
+# Apache Kafka (Java and Maven) unless ARGS say --broker embedded.
+outage soak whole-day: setup
+	@$(BIN)/python -m tests.bench $@ $(ARGS)
 
 # New lock files: universal (every supported Python), hashed, without the address of an index. The image's hold what the
 # worker needs, at the versions of the first.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.arena import Arena, small_disk
+from tests.chaos.arena import running_arena
 from tests.chaos.campaign import Report, plan, run
 from tests.support.brokers import BROKERS
 from tests.support.machine import machine
@@ -49,17 +49,10 @@ def keep_client_logs(file: Path) -> None:
 
 def play(broker: str, seed: int, faults: int, rate: float, folder: Path) -> Report:
     """One campaign in `folder`, which holds the logs afterwards."""
-    kafka = folder / "kafka"
-    kafka.mkdir()
     try:
-        running = BROKERS[broker](kafka)
-        with running as started, small_disk(folder / "store") as disk:
-            arena = Arena(started, folder, disk)
-            try:
-                order = plan(seed, faults, broker == "embedded")
-                return run(arena, seed, order, rate, lambda line: print(line, flush=True))
-            finally:
-                arena.close()
+        with running_arena(broker, folder) as arena:
+            order = plan(seed, faults, broker == "embedded")
+            return run(arena, seed, order, rate, lambda line: print(line, flush=True))
     except pytest.skip.Exception as missing:
         sys.exit(f"chaos: {missing}")
 
@@ -77,7 +70,7 @@ def print_report(report: Report) -> None:
     every = [time for times in by_kind.values() for time in times]
     print(f"{'all':36} {len(every):5d} {_quantile(every, 50):18.1f} {_quantile(every, 95):6.1f}")
     print(
-        f"{report.acknowledged} records acknowledged by Kafka ({report.retried} sends retried, {report.producers} "
+        f"{len(report.ledger)} records acknowledged by Kafka ({report.retried} sends retried, {report.producers} "
         f"producers that died: {report.in_log} in its log), {report.judged} judged by the workers: "
         f"{report.judged - report.in_log} of them replayed; {report.verdict.repeated_letters} dead letters repeated; "
         f"workers started again {report.restarts} times"

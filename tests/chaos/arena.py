@@ -25,7 +25,7 @@ from pipeline.store.client import Store
 from pipeline.topics import VISITS
 from tests.chaos.flow import PARTITIONS
 from tests.chaos.proxy import Proxy
-from tests.support.brokers import Broker, free_port
+from tests.support.brokers import BROKERS, Broker, free_port
 from tests.support.gateway import READY_SECONDS, free_ports
 
 RESTART_SECONDS = 0.5
@@ -234,6 +234,19 @@ class Arena:
         self.proxy.close()
         self.gateway.kill()
         self.gateway.wait(10)
+
+
+@contextmanager
+def running_arena(broker: str, folder: Path) -> Iterator[Arena]:
+    """An arena without workers, with its broker ("apache" or "embedded"); its logs stay in `folder`."""
+    kafka = folder / "kafka"
+    kafka.mkdir()
+    with BROKERS[broker](kafka) as started, small_disk(folder / "store") as disk:
+        arena = Arena(started, folder, disk)
+        try:
+            yield arena
+        finally:
+            arena.close()
 
 
 @contextmanager

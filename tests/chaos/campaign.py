@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.chaos.arena import Arena
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.flow import Flow
+from tests.chaos.flow import Acknowledged, Flow
 from tests.chaos.verdict import Verdict, judge_campaign
 
 WORKERS = 3
@@ -44,8 +44,8 @@ class Report:
     broker: str
     seconds: float
     strikes: tuple[Strike, ...]
-    acknowledged: int
-    """Records of the ledger."""
+    ledger: tuple[Acknowledged, ...] = field(repr=False)
+    """Every record that Kafka acknowledged."""
     in_log: int
     """Records that the workers committed: the ledger's, and what a retried send left twice."""
     judged: int
@@ -130,7 +130,7 @@ def run(arena: Arena, seed: int, faults: list[Fault], rate: float, say: Callable
         arena.broker.name,
         time.monotonic() - began,
         tuple(strikes),
-        len(flow.ledger),
+        tuple(flow.ledger),
         sum(arena.committed().values()),
         arena.judged(),
         flow.retried,

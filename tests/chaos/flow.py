@@ -24,6 +24,10 @@ LATEST_S = 1800
 """How late a late event may be."""
 REMEMBERED = 5_000
 PARTITIONS = 4
+MOST_WAITING = 1_000
+"""Events not yet acknowledged, at which the flow holds back: thousands of sends that all fail again and again would keep
+the event loop from connecting to a broker that is back."""
+RETRY_S = 1.0
 LONGEST_SEND_S = 60
 """A producer that neither sends nor fails for so long is replaced; no fault lasts half of it."""
 
@@ -96,16 +100,16 @@ class Flow:
         self._producer = await self._new_producer()
         waiting: set[asyncio.Task[None]] = set()
         due = 0.0
-        began = time.monotonic()
         try:
             while not self._stopping.is_set() or waiting:
                 await asyncio.sleep(TICK)
                 if self._is_stuck or self._producer._sender.sender_task.done():
                     await self._replace_producer()
-                if self._stopping.is_set():
+                if self._stopping.is_set() or len(waiting) > MOST_WAITING:
                     continue
-                due = (time.monotonic() - began) * self._rate - self._number
-                for _ in range(int(due)):
+                due += TICK * self._rate
+                while due >= 1:
+                    due -= 1
                     value = self._next()
                     task = asyncio.create_task(self._send(value, self._rng.randrange(PARTITIONS)))
                     waiting.add(task)
@@ -148,7 +152,7 @@ class Flow:
                 self._is_stuck = True
             except KafkaError:
                 self.retried += 1
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(RETRY_S)
             else:
                 self.ledger.append(Acknowledged(value, stamp_ms, sent.partition, sent.offset))
                 return
