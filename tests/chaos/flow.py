@@ -25,7 +25,7 @@ LATEST_S = 1800
 REMEMBERED = 5_000
 PARTITIONS = 4
 MOST_WAITING = 1_000
-"""Events not yet acknowledged, at which the flow holds back: thousands of sends that all fail again and again would keep
+"""Events not yet acknowledged, at which the flow holds back: thousands of sends that fail again and again would keep
 the event loop from connecting to a broker that is back."""
 RETRY_S = 1.0
 LONGEST_SEND_S = 60
