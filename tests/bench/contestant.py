@@ -1,9 +1,8 @@
 """A program under measurement: what it says of its progress, and what its processes had used by then.
 
 A contestant writes JSON objects to standard output, one a line: `{"events": N}` for the events counted so far, as often
-as it likes, then its figures (see `telling`). The first such line has 0 events, when the first of them has come: its
-time begins there, not with its start. Neither the start of a virtual machine nor the joining of a group is what is
-asked. (What a machine compiles while events flow is.)
+as it likes, then its figures (see `telling`). The first such line has 0 events, when the first of them has come: the
+start of a virtual machine and the joining of a group are no part of its time.
 """
 
 from __future__ import annotations

@@ -59,6 +59,11 @@ class Factory(ProcessingStrategyFactory[KafkaPayload]):  # type: ignore[misc]
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     settings = build_kafka_consumer_configuration(
-        {}, GROUP, auto_offset_reset="earliest", bootstrap_servers=[KAFKA], queued_max_messages_kbytes=65_536
+        {},
+        GROUP,
+        auto_offset_reset="earliest",
+        bootstrap_servers=[KAFKA],
+        queued_max_messages_kbytes=65_536,
+        queued_min_messages=100_000,
     )
     StreamProcessor(KafkaConsumer(settings), Topic(TOPIC), Factory(), ONCE_PER_SECOND).run()

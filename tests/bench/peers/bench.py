@@ -25,7 +25,7 @@ from pipeline.broker.topics_admin import open_admin
 from pipeline.topics import VISITS
 from tests.acceptance.stack import Stack
 from tests.bench import bench_worker
-from tests.bench.contestant import Contestant, ContestantFailed, speed
+from tests.bench.contestant import Contestant, ContestantFailed, Sample, speed
 from tests.bench.loading import PARTITIONS, publish
 from tests.bench.peers.contestants import ENTRIES, PROJECT, SHORT, Entry, Start, environment
 from tests.bench.peers.environments import NotHereError
@@ -80,10 +80,9 @@ class Race:
         running = Contestant(entry.command(start), state / "log", environment(start), PROJECT)
         try:
             running.wait(events, figures=True)
-            last = next(sample for sample in running.samples if sample.events >= events)
             assert running.figures is not None
             counted = Expected(**running.figures)
-            return Result(*speed(running.samples[0], last), running.peak_mb, counted)
+            return Result(*warm_speed(running.samples, events), running.peak_mb, counted)
         finally:
             running.end()
 
@@ -94,6 +93,17 @@ class Race:
         counted = Expected(*reader.execute((Path(__file__).parent / "figures.sql").read_text())[0])
         reader.close()
         return Result(figures.events_per_second, figures.worker_cpu, figures.peak_mb, counted)
+
+
+def warm_speed(samples: list[Sample], events: int) -> tuple[float, float]:
+    """Events per second and CPU seconds per million after a third of the events.
+
+    By then a virtual machine has compiled what it runs (Kafka Streams takes some 250,000 events for that, at a fourth
+    of its later speed), and everybody's look-ups are warm. All of the run where it is too short to be cut.
+    """
+    last = next(sample for sample in samples if sample.events >= events)
+    warm = next(sample for sample in samples if sample.events >= events / 3)
+    return speed(warm if warm.events < last.events else samples[0], last)
 
 
 def attempt(name: str, run: Callable[[], Result], results: dict[str, list[Result]], out: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.core.columns import Columns, Words
 from tests.bench.contestant import Contestant, ContestantFailed, Sample, speed
-from tests.bench.peers.bench import Result, summary
+from tests.bench.peers.bench import Result, summary, warm_speed
 from tests.bench.peers.counting import visit
 from tests.bench.peers.environments import NotHereError, streams_classpath
 from tests.bench.peers.events import MAX_AGE_US, Expected, expected, prepare
@@ -80,6 +80,17 @@ def test_one_wrong_run_is_shown_with_what_it_is_off_by() -> None:
 
 def test_speed_is_of_the_time_between_two_samples() -> None:
     assert speed(Sample(1_000, 10.0, 3.0), Sample(2_001_000, 14.0, 8.0)) == (500_000.0, 2.5)
+
+
+def test_the_first_third_of_a_run_is_left_out() -> None:
+    # 0 ... 100 .......... 400 ........ 900
+    #   warming            | what counts |
+    samples = [Sample(0, 0.0, 0.0), Sample(100, 9.0, 8.0), Sample(400, 10.0, 9.0), Sample(900, 12.0, 10.0)]
+    assert warm_speed(samples, 900) == (250.0, 2000.0)
+
+
+def test_a_run_that_is_seen_once_counts_whole() -> None:
+    assert warm_speed([Sample(0, 2.0, 1.0), Sample(500, 4.0, 1.5)], 500) == (250.0, 1000.0)
 
 
 def test_a_contestant_s_time_begins_with_its_first_event(tmp_path: Path) -> None:
