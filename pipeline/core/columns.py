@@ -148,7 +148,7 @@ class Columns:
         return self.tally.counted
 
     def add(self, values: Sequence[bytes | None], stamps_ms: Sequence[int], read_ms: int) -> list[RejectedAt]:
-        """Judge and count some records; best by about a thousand, which stay in the processor's cache.
+        """Judge and count some records; best by a few thousand, which stay in the processor's caches.
 
         Args:
             values: the records' values.

@@ -55,7 +55,7 @@ def of_events(
     origins: Mapping[Origin, int],
 ) -> Fields:
     """The fields of at least one event; `at` are their places, `origins` numbers what it meets."""
-    ids = np.empty((len(events), 3), np.uint64)
+    ids = np.empty((len(events), 3), np.uint64, order="F")
     ids[:, 0] = hash_column([e.event_id for e in events])
     ids[:, 1] = hash_column([e.visit_id for e in events])
     ids[:, 2] = hash_column([e.visitor_id for e in events])
