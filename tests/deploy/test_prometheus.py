@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.exposition import generate_latest
 
 from pipeline.health import Pulse
 from pipeline.metrics import Metrics
@@ -33,6 +34,14 @@ def run(*command: str) -> str:
 def test_promtool_accepts_the_rules_and_the_configuration() -> None:
     run("promtool", "check", "rules", "--lint=all", "--lint-fatal", "rules/recording.yml", "rules/alerts.yml")
     assert "2 rule files found" in run("promtool", "check", "config", "prometheus.yml")
+
+
+def test_promtool_finds_nothing_to_mend_in_the_metrics_themselves() -> None:
+    metrics = Metrics()
+    metrics.lag.labels("0").set(1)
+    page = generate_latest(metrics.registry)
+    done = subprocess.run([program("promtool"), "check", "metrics"], input=page, capture_output=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def test_amtool_accepts_the_routes() -> None:
