@@ -37,7 +37,8 @@ _AGES = np.array(SPAN_EDGES[:-1]) + _LENGTHS / 2
 OWN_DECAY = 1200.0
 """Seconds; how fast the past of a learning leaf loses weight."""
 OWN_SECONDS = 240.0
-"""A learning leaf is judged once so much of its past is known."""
+"""A learning leaf is judged once so much of its past is known, of the spans up to `RECENT`: older levels say little."""
+RECENT = 5
 PRIOR_HITS = 60.0
 """Added to both sides of q: a series of a few hits keeps to its reference."""
 Q_CLIP, Q_CLIP_WIDE = (0.6, 1.7), (0.05, 10.0)
@@ -74,6 +75,8 @@ class Muted:
     """(series,) q where the past is left out; 1 where nothing is known."""
     national: Bools
     """(SPANS,) Left out of the past of the country: a national alert is or was open."""
+    everywhere: Bools
+    """(SPANS,) Left out of the level of every learning leaf: a national or profil's alert was open."""
     freed: Bools
     """(series,) What was alerted until it became the ordinary: q has no bounds there."""
     by_famille: bool
@@ -103,6 +106,8 @@ class Expected:
     """(series,)"""
     steep: Floats
     """(series,) Relative change of the reference within two minutes: steep mornings widen the band."""
+    share: Floats
+    """(series,) How much of what is expected of the series is not muted."""
     climb: float
     """By how much, as a logarithm, the whole country has moved within ten minutes: learning series have no slope."""
     coarse: bool
@@ -123,7 +128,7 @@ class Expected:
 
 def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expected:
     """What was observed and what was to be expected, for each series of the catalogue."""
-    main = _Columns(sample, sample.main, muted.spans if muted else None, muted.national if muted else None)
+    main = _Columns(sample, sample.main, muted.spans if muted else None, muted.everywhere if muted else None)
     x, due = main.hits[:, :6], main.reference[:, :6]
     if muted is None:
         today = peers.growth(x, due, catalogue, by_famille=False)
@@ -139,13 +144,14 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
     visits = np.stack([sample.main.visits, sample.main.reference_visits], axis=1)
     stacked = np.concatenate(
         [now_x, now_base, sample.main.slope, main.past[:, None], (main.past * main.learning)[:, None], visits,
-         main.hits[:, 1:2], sample.main.reference[:, :2].sum(axis=1, keepdims=True)], axis=1,
+         main.hits[:, 1:2], sample.main.reference[:, :2].sum(axis=1, keepdims=True), base[:, 1:2]], axis=1,
     )  # fmt: skip
     rolled = catalogue.roll.of(stacked)
     _judge_the_country_raw(rolled, main, muted)
     more, full, gone = _profils(sample, catalogue, muted)
-    rolled[0, :4] -= gone[0]
-    rolled[0, 6:10] -= gone[1]
+    rolled[0, :4] = np.maximum(rolled[0, :4] - gone[0], 0.0)
+    rolled[0, 6:10] = np.maximum(rolled[0, 6:10] - gone[1], 0.0)
+    rolled[0, 20] = main.reference[:, 1].sum()
     rolled = np.concatenate([rolled, more])
     now, near = main.seen[:, 1].sum() / 300, main.hits[:, 4].sum() / 600
     climb = abs(float(np.log((now + 1) / (near + 1)))) if near else 0.0
@@ -197,7 +203,7 @@ class _Columns:
         behind = known @ weights
         rate = np.divide(past @ weights, behind, out=np.zeros(len(known)), where=behind > 0)
         known_seconds = known @ (weights > 0)
-        judged = known_seconds >= OWN_SECONDS
+        judged = known[:, first:RECENT].sum(axis=1) >= OWN_SECONDS
         rate = np.where(judged, rate, 0.0)
         self.reference[rows] = rate[:, None] * np.concatenate(
             [np.broadcast_to(_LENGTHS @ _NOW, (len(known), len(WINDOWS))), known @ _PAST], axis=1
@@ -241,18 +247,18 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     """The same columns for the series of profils, each judged against the others; and its windows with nothing muted.
 
     Returns:
-        (profils, 20); (2, profils, WINDOWS): observed, reference x G; and (2, WINDOWS): observed and reference that
+        (profils, 21); (2, profils, WINDOWS): observed, reference x G; and (2, WINDOWS): observed and reference that
         muted profils take out of the country's.
     """
     counts = sample.profils
     if not len(counts.leaves):
-        return np.zeros((0, 20)), np.zeros((2, 0, 4)), np.zeros((2, 4))
-    own = _Columns(sample, counts, muted.profil_spans if muted else None, muted.national if muted else None)
+        return np.zeros((0, 21)), np.zeros((2, 0, 4)), np.zeros((2, 4))
+    own = _Columns(sample, counts, muted.profil_spans if muted else None, muted.everywhere if muted else None)
     rows = catalogue.roll_profils.of(
         np.concatenate(
             [own.hits[:, :6], own.reference[:, :6], counts.slope, own.past[:, None],
              (own.past * own.learning)[:, None], counts.visits[:, None], counts.reference_visits[:, None],
-             own.hits[:, 1:2], counts.reference[:, :2].sum(axis=1, keepdims=True)], axis=1,
+             own.hits[:, 1:2], counts.reference[:, :2].sum(axis=1, keepdims=True), own.reference[:, 1:2]], axis=1,
         )
     )  # fmt: skip
     x, due = rows[:, :6], rows[:, 6:12]
@@ -269,6 +275,7 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
     rows[:, 6:12] *= np.clip(peers.weighted_median(ratio * weight, weight), 0.05, 20.0)
     full = np.stack([rows[:, :4], rows[:, 6:10]])
+    rows[:, 20] = full[1, :, 1]
     if muted is not None:
         rows[:, :4][gone] = 0
         rows[:, 6:10][gone] = 0
@@ -317,6 +324,7 @@ def _figures(
         known=past_base >= 100,
         learning=learning,
         steep=np.where(learning, 0.0, steep),
+        share=np.divide(base[:, 1], rolled[:, 20], out=np.ones(len(rolled)), where=rolled[:, 20] > 0),
         climb=climb,
         coarse=muted is not None and muted.by_famille,
         pages=pages,

@@ -301,9 +301,8 @@ class Machine:
         alert = OpenAlert(
             alert_id(kind, key, direction, self.t), direction, kind, key, self.t, since,
             drift=drift, national=float(found.q[0, 0]), learning=bool(found.learning[at]), window=min(window, 2),
-            rate=float(found.base[at, 1] * drift / WINDOWS[1]),
-            rest=float(max(found.x[0, 1] - found.x[at, 1], 0.0) / WINDOWS[1]) if kind != "national" else 0.0,
         )  # fmt: skip
+        alert.rate, alert.rest = teller.level(alert)
         self._alerts.append(alert)
         for name in _COUNTERS:
             self._ticks[name][at] = 0
@@ -341,7 +340,8 @@ class Machine:
         if alert.calm >= rules.CALM_TICKS:
             why: WhyClosed = "closure" if standing.closed else "merged" if standing.merged else "recovered"
             return [self._close(alert, why, teller)]
-        cap = rules.CAP_NATIONAL if alert.kind == "national" else rules.CAP
+        cap = rules.CAP_LEARNING if alert.learning else rules.CAP
+        cap = rules.CAP_NATIONAL if alert.kind == "national" else cap
         if self.t - alert.opened_at > cap and alert.direction != "silence":
             alert.forgotten = True
             return [self._close(alert, "capped", teller)]

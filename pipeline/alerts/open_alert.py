@@ -104,6 +104,7 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
     drift = np.ones(len(catalogue))
     profil_windows = np.zeros((len(catalogue.profils), len(WINDOWS)), dtype=bool)
     profil_spans = np.zeros((len(catalogue.profils), SPANS), dtype=bool)
+    everywhere = np.zeros(SPANS, dtype=bool)
     freed = np.zeros(len(catalogue), dtype=bool)
     by_famille = False
     for each in at_work:
@@ -117,18 +118,21 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
         drift[at] = each.drift
         if each.kind == "national":
             national |= past
+            if each.closed_at is not None:
+                everywhere |= past
             rows = catalogue.leaves.group < 0
             windows |= rows[:, None] & now
             continue
         if each.kind == "profil":
-            # It touches every leaf by an unknown share: the past of all is void, and until the windows are clear of
-            # it again only what is far off is judged.
+            # It touches every leaf by an unknown share: beside it only what is far off is judged, and behind it the
+            # past of all is void until it has left the windows.
             by_famille |= bool(now.any())
             national |= past
             drift[0] = each.national
-            spans |= past
             windows |= (catalogue.leaves.group < 0)[:, None] & now
             if each.closed_at is not None:
+                everywhere |= past
+                spans |= past
                 windows |= now
             of_profil = np.array([leaf[4] == each.key for leaf in catalogue.profils.keys])
             profil_windows |= of_profil[:, None] & now
@@ -137,7 +141,7 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
         rows = catalogue.members[at]
         windows |= rows[:, None] & now
         spans |= rows[:, None] & past
-    return Muted(windows, spans, profil_windows, profil_spans, drift, national, freed, by_famille)
+    return Muted(windows, spans, profil_windows, profil_spans, drift, national, everywhere, freed, by_famille)
 
 
 def _inside(at: int, catalogue: Catalogue) -> Bools:

@@ -66,17 +66,19 @@ LEARNING_SPIKE = np.stack([
     _levels(n=ENDLESS, p=1.60, f=1.60, a=1.65, pf=1.85, af=1.95, profil=1.80),
 ])  # fmt: skip
 """(2, kinds) The same for a learning series."""
-CLIMB, CLIMB_FREE = 2.0, 0.05
+CLIMB, CLIMB_FREE = 3.5, 0.04
 """How much wider these margins get for each e-fold of the country within ten minutes, and what is free of it."""
 LEARNING_DROP_MOST = 0.60
 NARROW = _levels(n=0, p=1, f=1, a=1, pf=1, af=1, profil=1) > 0
 LEARNING_PAST = _levels(n=300, p=300, f=300, a=300, pf=900, af=900, profil=300)
 """Hits of its own half hour below which a learning series is not judged."""
 LEARNING_NOISE = 1.5
-LEARNING_ALONE_DROP = 0.75
+LEARNING_ALONE_DROP, LEARNING_ALONE_SPIKE = 0.75, 3.5
 LEARNING_FROM, LEARNING_TO = 7.25 * 3600, 21.75 * 3600
 """Seconds of the local day between which a learning series is judged: nights have no level."""
 
+LEAST_SHARE = 0.4
+"""Of what is expected of a series: with more of it under open alerts, its rest is judged by the parts it has."""
 COARSE_DROP, COARSE_SPIKE = 0.6, 2.5
 """Least loss and ratio of series that hold a profil under an alert, in unknown shares."""
 
@@ -105,7 +107,7 @@ next to nothing at all, which is no holiday either."""
 
 CALM_TICKS = 9
 """Ticks in a row back to ordinary before an alert closes."""
-CAP_NATIONAL, CAP = 3600, 4 * 3600
+CAP_NATIONAL, CAP_LEARNING, CAP = 3600, 5400, 4 * 3600
 """Seconds after which an alert is closed for having become the level of the day."""
 LATE_SECONDS, LATE_TICKS, IN_TIME_TICKS = 60.0, 2, 3
 UPDATE_SECONDS = 300
@@ -136,7 +138,7 @@ class Verdict:
             drop_by = np.where(learning[:, None], narrow.T[codes], drop_by)
             drop_by = np.where((learning & alone)[:, None], LEARNING_ALONE_DROP, drop_by)
             spike_by = np.where(learning[:, None], 1 + (LEARNING_SPIKE.T[codes] - 1) * wider, spike_by)
-            spike_by = np.where((learning & alone)[:, None], ENDLESS, spike_by)
+            spike_by = np.where((learning & alone)[:, None], LEARNING_ALONE_SPIKE, spike_by)
             by_day = (local_seconds >= LEARNING_FROM) & (local_seconds <= LEARNING_TO)
             awake = ~learning | ((found.past >= LEARNING_PAST[codes]) & by_day)
         if found.coarse:
@@ -160,6 +162,11 @@ class Verdict:
         drop[:, 0] &= own | (x[:, 0] <= (1 - RETURN) * found.base[:, :3])
         spike[:, 0] &= own | (x[:, 0] >= (1 + RETURN) * found.base[:, :3])
         spike[0, :, 0] = False  # a bell that rings in all schools at once
+        rest = found.share >= LEAST_SHARE
+        drop &= rest[:, None, None]
+        spike &= rest[:, None, None]
+        if found.coarse and learning[0]:
+            drop[0] = spike[0] = False
         # What is far enough off is seldom; only for that are deviations reckoned.
         series, memory, window = np.nonzero(drop | spike)
         noise = NOISE[memory, codes[series]] * np.where(learning[series], LEARNING_NOISE, 1.0)
@@ -183,7 +190,13 @@ class Verdict:
     @staticmethod
     def _leak(found: Expected, codes: Ints) -> Bools:
         due = found.base[:, 3]
-        leak: Bools = (found.x[:, 3] <= (1 - LEAK[codes]) * due) & (due >= LEAK_DUE) & ~found.learning & ~found.freed
+        leak: Bools = (
+            (found.share >= LEAST_SHARE)
+            & (found.x[:, 3] <= (1 - LEAK[codes]) * due)
+            & (due >= LEAK_DUE)
+            & ~found.learning
+            & ~found.freed
+        )
         at = np.flatnonzero(leak)
         noise = NOISE[FAR, codes[at]] * LEAK_NOISE
         noise = np.sqrt(noise * noise + found.steep[at] ** 2)

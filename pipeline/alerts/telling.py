@@ -178,22 +178,32 @@ class Teller:
             return rows
         return np.zeros(len(self.catalogue.leaves), dtype=bool)
 
+    def level(self, alert: OpenAlert) -> tuple[float, float]:
+        """Expected hits a second of a series that opens now, and observed ones of the rest of the country."""
+        at = self.catalogue.number[alert.name]
+        x, mu = self._whole(at, self._rows(at))
+        rest = 0.0 if alert.kind == "national" else float(self.found.leaf_x[:, 1].sum() - x[1]) / WINDOWS[1]
+        return float(mu[alert.window]) * alert.drift / WINDOWS[alert.window], max(rest, 0.0)
+
+    def _whole(self, at: int, rows: Bools) -> tuple[Floats, Floats]:
+        """Observed hits and reference x G in `WINDOWS`, muted or not."""
+        found = self.found
+        if at >= self.catalogue.main:
+            seen, due = found.profil_full[:, at - self.catalogue.main]
+            return seen, due
+        if at == 0:
+            return found.leaf_x.sum(0), found.raw
+        return found.leaf_x[rows].sum(0), found.leaf_base[rows].sum(0)
+
     def _figures(self, at: int, alert: OpenAlert, rows: Bools) -> tuple[Floats, Floats]:
         """Observed and expected hits in `WINDOWS`."""
-        found = self.found
-        if alert.kind == "profil":
-            x, mu = found.profil_full[:, at - self.catalogue.main]
-            mu = mu * alert.drift
-        elif alert.kind == "national":
-            x, mu = found.leaf_x.sum(0), found.raw * alert.drift
-        else:
-            x, mu = found.leaf_x[rows].sum(0), found.leaf_base[rows].sum(0) * alert.drift
-        if alert.learning:
-            moved = 1.0
-            if alert.rest > 0:
-                moved = float(found.leaf_x[:, 1].sum() - x[1]) / WINDOWS[1] / alert.rest
-            mu = alert.rate * moved * np.array(WINDOWS, dtype=float)
-        return x, mu
+        x, mu = self._whole(at, rows)
+        if not alert.learning:
+            return x, mu * alert.drift
+        moved = 1.0
+        if alert.rest > 0:
+            moved = float(self.found.leaf_x[:, 1].sum() - x[1]) / WINDOWS[1] / alert.rest
+        return x, alert.rate * moved * np.array(WINDOWS, dtype=float)
 
     def _closure(self, rows: Bools) -> str:
         touched = self.sample.main.closure[rows]
