@@ -91,6 +91,7 @@ ENTRIES = (
         "bytewax, fold_window",
         _python("bytewax_windows"),
         "keyed windows of sets, in memory; they come out once, when closed",
+        SHORT,
     ),
     Entry(
         "streams-windows",
