@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.alerts.change import Change
+from pipeline.store.alerts import write_changes
 from pipeline.store.client import Store
 
 T0 = 1_788_244_440
@@ -34,18 +35,6 @@ def story(alert_id: str = "00000000000000aa", at: int = T0) -> list[Change]:
     ]  # fmt: skip
 
 
-_INSERT = (
-    "INSERT INTO ent.alerts (alert_id, revision, state, direction, kind, key, opened_at, since, changed_at, closed_at, "
-    "observed, expected, low, high, window_seconds, data_age_seconds, sentence, look_at) VALUES"
-)
-
-
 def put(store: Store, *changes: Change) -> None:
-    """Rows of `ent.alerts`."""
-    rows = [
-        (each.alert_id, each.revision, each.state, each.direction, each.kind, each.key, each.opened_at, each.since,
-         each.changed_at, each.closed_at, each.observed, each.expected, each.low, each.high, each.window_seconds,
-         each.data_age_seconds, each.sentence, each.look_at)
-        for each in changes
-    ]  # fmt: skip
-    store.execute(_INSERT, rows)
+    """As the detector writes them."""
+    write_changes(store, changes)

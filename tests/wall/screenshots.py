@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,8 +21,10 @@ import msgspec
 from kafka import KafkaProducer
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from pipeline.alerts.sentence import look_at, sentence
 from pipeline.topics import VISITS
 from tests.acceptance.stack import Stack, running_stack
+from tests.notify.changes import put, story
 from tests.support.brokers import embedded_broker
 from tests.wall.conftest import chromium_path
 from tests.wall.walls import running_wall
@@ -163,10 +166,27 @@ def take_calm(camera: Camera, stack: Stack, url: str) -> None:
     past = datetime.now(UTC) - timedelta(minutes=20)
     with camera.page(f"{url}/?t={past:%Y-%m-%dT%H:%M:%SZ}&fenetre=15") as page:
         camera.take(page, "passe")
+    take_alerts(camera, stack, url)
     with camera.page(url) as page:
         stack.kill_worker(0)
         page.wait_for_timeout(14_000)
         camera.take(page, "fige")
+
+
+def take_alerts(camera: Camera, stack: Stack, url: str) -> None:
+    """One that is open, one that has just closed."""
+    now = int(time.time())
+    neo, ended = story("00000000000000aa", now - 300)[0], story("00000000000000bb", now - 1200)
+    neo = replace(neo, changed_at=now, scope=(("academie", "Lille"), ("academie", "Lyon"), ("academie", "Nice")))
+    with closing(stack.store("admin")) as admin:
+        put(admin, *(replace(each, sentence=sentence(each), look_at=look_at(each)) for each in (neo, *ended)))
+        for name, width, height in (("alertes", 1920, 1080), ("alertes-1280", 1280, 720), ("alertes-360", 360, 740)):
+            with camera.page(url, width, height) as page:
+                camera.take(page, name)
+                page.keyboard.press("m")
+                page.wait_for_timeout(1500)
+                camera.take(page, f"{name}-mur")
+        admin.execute("TRUNCATE TABLE ent.alerts")
 
 
 def take_outage(camera: Camera, url: str) -> None:
