@@ -18,7 +18,7 @@ from tests.notify.changes import story
 from tests.notify.receiver import HANG, running_receiver
 from tests.support.brokers import embedded_broker
 
-A, B, C = "00000000000000aa", "00000000000000bb", "00000000000000cc"
+A, B, C, D = "00000000000000aa", "00000000000000bb", "00000000000000cc", "00000000000000dd"
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def until(said: Callable[[], bool], what: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def test_a_killed_worker_forgets_nothing_and_the_next_one_repeats_nothing(stack: Stack) -> None:
+def test_workers_that_are_killed_or_come_and_go_forget_nothing_and_repeat_nothing(stack: Stack) -> None:
     now = int(time.time()) - 700
     with running_receiver() as receiver:
         receiver.refused_key = f"{C}:1"
@@ -71,5 +71,15 @@ def test_a_killed_worker_forgets_nothing_and_the_next_one_repeats_nothing(stack:
         assert [each for each in taken[3:] if each[0] == B] == [(B, 1), (B, 2), (B, 3)]
         assert [each for each in taken[3:] if each[0] == C] == [(C, 2), (C, 3)]
         assert stack.metrics(again)['ent_alert_deliveries_total{outcome="refused",target="webhook"}'] == 1
+
+        # A second worker comes, the first one goes in the middle of a story: nothing is told twice.
+        receiver.slow = 0.3
+        other = stack.start_worker(INSTANT_T_WEBHOOK=receiver.url)
+        publish(stack, *story(D, now)[:2])
+        until(lambda: f"{D}:1" in receiver.keys, lambda: receiver.keys)
         assert stack.stop_worker(again) == 0
-        assert len(receiver.taken) == 8
+        publish(stack, story(D, now)[2])
+        until(lambda: len(receiver.taken) == 11, lambda: receiver.keys)
+        assert [key for key in receiver.keys if key.startswith(D)] == [f"{D}:1", f"{D}:2", f"{D}:3"]
+        assert stack.stop_worker(other) == 0
+        assert len(receiver.taken) == 11
