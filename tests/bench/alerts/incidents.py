@@ -18,7 +18,6 @@ from tests.bench.alerts.world import BUCKET, BUCKETS, PER_MINUTE, Rates, World, 
 
 Bools = npt.NDArray[np.bool_]
 
-WIDE = ("national", "plateforme", "exploitant", "famille", "academie", "profil")
 _LARGE, _SMALL = 60.0, 6.0
 """Hits a minute that divide the size classes."""
 _KEPT_APART = 80 * 60
@@ -69,7 +68,6 @@ AF_DOUBLE = Kind("AF >= 60/min x2", (2.0, 2.0), _AF)
 AF_DOUBLE_MID = Kind("AF 6-60/min x2", (2.0, 2.0), _AF, (_SMALL, _LARGE))
 PF_DEAD = Kind("PF >= 60/min down >= 90 %", (0.0, 0.1), _PF)
 PF_DOUBLE = Kind("PF >= 60/min x2", (2.0, 2.0), _PF)
-A_DEAD_MID = Kind("A < 60/min down >= 90 %", (0.0, 0.1), ("academie", "profil"), (_SMALL, _LARGE))
 NARROW_KINDS = (AF_DEAD, AF_DOUBLE, AF_DEAD_MID, PF_DEAD, AF_DOUBLE_MID, AF_DEAD_SMALL, PF_DOUBLE)
 
 LEAK = Kind("leak to -60 % over 2 h", (0.4, 0.4), ("academie", "famille", "plateforme"), (_LARGE, 3_000.0), (150, 160),

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tests.bench.alerts import tally
 from tests.bench.alerts.goals import ENOUGH, goals
-from tests.bench.alerts.incidents import KINDS
+from tests.bench.alerts.incidents import KINDS, RETRIES
 from tests.bench.alerts.score import LATE, Finding
 from tests.bench.alerts.tally import SCHOOL
 from tests.bench.alerts.trial import DAYS, OURS, Outcome
@@ -37,6 +37,10 @@ def show(outcomes: list[Outcome], cases: bool = False) -> None:
                 f"{detector}: the first alarm names the cause in {tally.named(found):.0%}; "
                 f"{tally.redundant(found):.2f} redundant alarms an incident"
             )
+    storms = [f for f in tally.findings(outcomes, OURS, RETRIES.name) if f.seconds is not None]
+    if storms:
+        named = sum(f.direction == "retries" for f in storms)
+        console.print(f"Retry storms whose first alarm says that it is retries: {named} of the {len(storms)} found.")
     steps = [outcome.step_ms for outcome in outcomes]
     console.print(f"One step of the detector: {np.mean(steps):.2f} ms of CPU; {max(steps):.2f} on the worst day.")
     for goal in goals(outcomes):
