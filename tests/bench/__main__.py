@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME …]`: all of them without a name, in turn, but those that take half an hour."""
+"""`python -m tests.bench [NAME …]`: all of them without a name, in turn, but those that take long."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BENCHES = {
     "whole-day": "tests.bench.bench_whole_day",
 }
 
-LONG = {"peers", "outage", "soak", "whole-day"}
+LONG = {"peers", "alerts", "outage", "soak", "whole-day"}
 
 
 def main() -> None:
