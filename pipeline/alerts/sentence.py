@@ -136,7 +136,9 @@ def _fact(change: Change) -> str:
     if change.expected <= 0:
         return seen
     size = f"{seen}, soit {_size(change.observed / change.expected)}"
-    return f"{size} sans plus de visites" if change.direction == "retries" else size
+    if change.direction == "retries":
+        size = f"{size} sans plus de visites"
+    return f"{size}, de retour dans l'ordinaire" if change.low <= change.observed <= change.high else size
 
 
 def _pages(rate: float) -> str:
@@ -230,7 +232,7 @@ def _group(kind: Kind, keys: list[str]) -> str:
 
 
 def _closing(change: Change) -> str:
-    name = where(change.kind, change.key)
+    name = where(change.kind, change.key, capital=False)
     lasted = french.duration(max(0, (change.closed_at or change.changed_at) - change.since))
     after = f"après {lasted} {_NOUNS[change.direction]}"
     level = f"{_pages(change.observed)} pour {_short(change.expected)} attendues"

@@ -119,6 +119,12 @@ def test_each_direction_says_what_is_seen(direction: str, fields: dict[str, floa
     )
 
 
+def test_what_is_back_within_its_band_says_so() -> None:
+    back = said(state="updated", revision=2, observed=980.0)
+    assert "soit -6_%, de retour dans l'ordinaire ; données" in back
+    assert "de retour" not in said(observed=929.9)
+
+
 def test_data_that_are_late_say_so_and_by_how_much() -> None:
     assert said(data_age_seconds=185.0).endswith("soit -61_% ; données en retard de 3_min.")
     assert said(data_age_seconds=59.9).endswith("; données à l'instant.")
@@ -160,6 +166,8 @@ def test_a_planned_closure_annotates() -> None:
         ("capped", {},
          "Suivi arrêté après 34_min de baisse sans rétablissement : Vie scolaire, académie de Lyon, "
          "412 pages/min pour 1_050 attendues ; ce niveau sert désormais de référence."),
+        ("recovered", {"kind": "academie", "key": "Lyon", "observed": 1030.0},
+         "Rétabli : académie de Lyon, après 34_min de baisse : 1_030 pages/min pour 1_050 attendues."),
         ("merged", {}, "Regroupé dans une alerte plus large : Vie scolaire, académie de Lyon, après 34_min de baisse."),
         ("closure", {"closure": "nuit"},
          "Fermeture annoncée (nuit) : Vie scolaire, académie de Lyon, alerte close après 34_min de baisse."),
