@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
 """How often the watermark is looked at."""
-STALLED_SECONDS = 90.0
-"""Without a tick for so long, while records wait, data are said to be late."""
+QUIET_SECONDS, LATE_SECONDS = 90.0, 90.0
+"""Without a tick for so long, while the newest counted record is so old and others wait, data are said to be late."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds after a failure; doubled each time."""
 
@@ -133,11 +133,11 @@ class Watch:
             self._board.ticked(self._detector.active(), self._detector.skipped)
         ticks, mark = await self._run(self._detector.due)
         for t in ticks:
-            if not self._leads():
+            if not (self._leading and self._leads()):
                 return
             await self._finish(await self._run(partial(self._detector.judge, t, mark)))
             self._moved_at = loop.time()
-        if not ticks and loop.time() - self._moved_at > STALLED_SECONDS and mark.data_age_seconds > STALLED_SECONDS:
+        if not ticks and loop.time() - self._moved_at > QUIET_SECONDS and mark.data_age_seconds > LATE_SECONDS:
             self._moved_at = loop.time()
             await self._finish(await self._run(partial(self._detector.say_late, mark)))
 

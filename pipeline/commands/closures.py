@@ -47,7 +47,7 @@ def closures() -> None:
 
     \b
     instant-t closures add --profil PARENT --from 07:30 --to 17:30 --why "accès des parents fermé, rentrée"
-    instant-t closures add --academie Lyon --plateforme NEO --from 22:00 --to 2026-09-02T02:00+02:00 --why "maintenance"
+    instant-t closures add --academie Lyon --plateforme NEO --from 22:00 --to 23:30 --why "maintenance"
     instant-t closures list
     instant-t closures remove 3f9a61c2
     """
@@ -65,7 +65,7 @@ def add(starts_at: datetime, ends_at: datetime, why: str, **names: str | None) -
     services, a code of a profil, a plateforme or an exploitant that was seen.
 
     \b
-    instant-t closures add --academie Mayotte --from now --to 2026-09-03T00:00+03:00 --why "cyclone"
+    instant-t closures add --academie Mayotte --from now --to 2026-09-03T00:00:00+03:00 --why "cyclone"
     """
     starts_at, ends_at = starts_at.replace(microsecond=0), ends_at.replace(microsecond=0)
     if ends_at <= starts_at:

@@ -98,7 +98,11 @@ class AlertDetector:
         """
         if self._reader is None:
             self._reader = LevelReader(self._store)
-        changes = self._machine.step(self._reader.sample(t, mark))
+        sample = self._reader.sample(t, mark)
+        if not sample.main.leaves.keys:  # nothing has come for a day and a half: there is nobody to judge
+            self._machine.t = t
+            return []
+        changes = self._machine.step(sample)
         write_changes(self._store, changes)
         return changes
 

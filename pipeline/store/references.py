@@ -134,7 +134,6 @@ class References:
         """Each step is one query or two; after it, others may have their turn."""
         for job in jobs:
             made_at = datetime.now(UTC)
-            growths: dict[Leaf, Floats] = {}
             if job.past:
                 for day in sorted({other for last in (job.day - timedelta(1), *job.past) for other in _week(last)}):
                     if day not in self._sums:
@@ -142,7 +141,7 @@ class References:
                         self._sums[day] = {Leaf(*row[:5]): float(row[5]) for row in rows}
                         yield
                 growths = self._growths(job)
-                for first in range(0, DAY, SLICE):
+                for first in range(0, DAY, SLICE) if growths else ():
                     self._make_slice(job, first, growths, made_at)
                     yield
             done = [(job.day, academie, list(job.past), made_at) for academie in job.academies]
