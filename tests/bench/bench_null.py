@@ -26,7 +26,7 @@ from tests.bench.stacks import add_broker_option, bench_stack
 DIFFERENT = 2_000_000
 """Different records of a long run."""
 SLICES = 12
-HERE = Path.cwd()
+HERE = Path(__file__).parents[2]
 
 _groups = itertools.count()
 
