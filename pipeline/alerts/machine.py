@@ -20,7 +20,7 @@ from pipeline.alerts.chance import deviance
 from pipeline.alerts.change import Change, Direction, Kind, WhyClosed, alert_id
 from pipeline.alerts.expectation import WINDOWS, Expected, Muted, expect
 from pipeline.alerts.open_alert import OpenAlert, muted
-from pipeline.alerts.sample import TICK_SECONDS, Floats, Ints, Leaves, Sample
+from pipeline.alerts.sample import SPAN_EDGES, TICK_SECONDS, Floats, Ints, Leaves, Sample
 
 _COUNTERS = ("drop", "spike", "leak", "silence")
 _WAIT_TICKS = 3
@@ -243,7 +243,8 @@ class Machine:
         for name, breach in breaches.items():
             breach[taken] = False
             ticks = self._ticks[name]
-            self._ticks[name] = np.where(breach, ticks + 1, 0)
+            weight = verdict.weight if name in ("drop", "spike") else 1
+            self._ticks[name] = np.where(breach, ticks + weight, 0)
 
     def _choose(
         self, verdict: rules.Verdict, found: Expected, catalogue: Catalogue
@@ -253,7 +254,7 @@ class Machine:
         Of all that have breached for long enough, the one whose deviance is largest. It waits a little for a series
         that shares leaves, breaches already, and explains more: a platform is seldom seen first as the platform.
         """
-        need = rules.TICKS[catalogue.levels]
+        need = rules.STRONG * rules.TICKS[catalogue.levels]
         ready = (
             (self._ticks["drop"] >= need) | (self._ticks["spike"] >= need) | (self._ticks["leak"] >= rules.LEAK_TICKS)
         )
@@ -269,7 +270,7 @@ class Machine:
                 shares = self._share_leaves(int(best), candidates, catalogue)
                 mine = np.isin(starting, candidates)
                 best = starting[mine][weight[mine].argmax()]
-                if shares and waited < need[best] + _WAIT_TICKS:
+                if shares and waited < need[best] + rules.STRONG * _WAIT_TICKS:
                     return None
             at = int(best)
             direction: Direction = "drop"
@@ -293,8 +294,10 @@ class Machine:
         catalogue, found = teller.catalogue, teller.found
         kind, key = catalogue.kinds[at], catalogue.keys[at]
         counter = {"drop": "drop", "silence": "silence"}.get(direction, "spike")
-        ticks = max(int(self._ticks[counter][at]), 1)
+        ticks = max(int(self._ticks[counter][at]) // rules.STRONG, 1)
         since = self.t - (ticks - 1) * TICK_SECONDS - WINDOWS[window]
+        if window == 3:
+            since = self.t - SPAN_EDGES[-1]  # a leak has bent all of the past that is looked at
         if direction == "silence":
             since = self.t - int(teller.silent_seconds(at)) // 10 * 10
         drift = 1.0 if window == 3 else float(found.q[at, memory])

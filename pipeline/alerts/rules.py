@@ -43,14 +43,19 @@ DROP = np.stack([
 ])  # fmt: skip
 """(2, kinds) Least relative loss that is worth an alert, near and far."""
 SPIKE = np.stack([
-    _levels(n=1.28, p=1.26, f=1.27, a=1.32, pf=1.45, af=1.55, profil=1.35),
+    _levels(n=1.30, p=1.30, f=1.30, a=1.36, pf=1.45, af=1.55, profil=1.35),
     _levels(n=1.40, p=1.35, f=1.35, a=1.40, pf=1.60, af=1.70, profil=1.45),
 ])  # fmt: skip
 """(2, kinds) Least ratio that is."""
+ALONE_NOISE, ALONE_SPIKE = 1.4, 1.6
+"""How much wider a series without peers is judged, and its least ratio for a spike."""
 RETURN = 0.07
 """By how much the reference itself has to be left, in the same direction, for the near level to be believed."""
 TICKS = _levels(n=3, p=3, f=3, a=4, pf=6, af=6, profil=4)
-"""Ticks in a row before an alert opens."""
+"""Ticks in a row before an alert opens; twice as many where chance may make one of them."""
+STRONG = 2
+PATIENT_SIGMAS = 3.2
+"""Standard deviations of chance alone from which on a minute counts towards an alert at all."""
 DAY_FROM, DAY_TO = 6.5 * 3600, 23.0 * 3600
 """Seconds of the local day outside of which a handful of people is all there is, and each of them many pages."""
 NIGHT_SIGMAS = 1.5
@@ -121,6 +126,7 @@ class Verdict:
         drop: (series,) Whether any window breaches downwards.
         spike: (series,) The same upwards.
         leak: (series,) Whether the half hour leaks.
+        weight: (series,) What the tick counts: `STRONG`, or 1 for a loss that has to last.
         window: (series,) Shortest window that breaches, as an index of `WINDOWS`; 3 where only the half hour does.
         memory: (series,) Which level that was held against: `NEAR` or `FAR`.
     """
@@ -130,6 +136,7 @@ class Verdict:
         x = found.x[:, None, :3]
         mu = found.base[:, None, :3] * found.q[:, :, None]
         drop_by, spike_by = DROP.T[codes], SPIKE.T[codes]
+        spike_by = np.where(alone[:, None], np.maximum(spike_by, ALONE_SPIKE), spike_by)
         awake: Bools = np.ones(len(codes), dtype=bool)
         if learning.any():
             # Where the country climbs fast, each series does so in its own way.
@@ -171,14 +178,21 @@ class Verdict:
         series, memory, window = np.nonzero(drop | spike)
         noise = NOISE[memory, codes[series]] * np.where(learning[series], LEARNING_NOISE, 1.0)
         noise *= np.where(found.known[series, memory] | learning[series], 1.0, UNEXPLAINED)
+        noise *= np.where(alone[series], ALONE_NOISE, 1.0)
         noise = np.sqrt(noise * noise + found.steep[series] ** 2)
         z = sigmas(found.x[series, window], mu[series, memory, window], CLUMPING[window], noise)
         night = (local_seconds[series] < DAY_FROM) | (local_seconds[series] > DAY_TO)
         need = np.where(z < 0, SIGMAS_DROP[codes[series]], SIGMAS_SPIKE[codes[series]]) + NIGHT_SIGMAS * night
-        sure = np.abs(z) >= need
-        unsure = ~sure
+        strong = np.abs(z) >= need
+        # A minute that chance alone seldom makes, and far beyond the noise of a level: several in a row are as sure.
+        by_chance = sigmas(found.x[series, window], mu[series, memory, window], CLUMPING[window], 0.0 * noise)
+        ratio = found.x[series, window] / np.maximum(mu[series, memory, window], 1e-9)
+        patient = (window == 0) & ~night & (np.abs(by_chance) >= PATIENT_SIGMAS) & (np.abs(ratio - 1) >= need * noise)
+        unsure = ~(strong | patient)
         drop[series[unsure], memory[unsure], window[unsure]] = False
         spike[series[unsure], memory[unsure], window[unsure]] = False
+        self.weight = np.zeros(len(codes), dtype=np.int64)
+        np.maximum.at(self.weight, series, np.where(strong, STRONG, np.where(patient, 1, 0)))
         self.leak = self._leak(found, codes)
         flat = (drop | spike).transpose(0, 2, 1).reshape(len(codes), 6)
         first, breached = flat.argmax(axis=1), flat.any(axis=1)
