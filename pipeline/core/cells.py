@@ -20,9 +20,9 @@ from pipeline.core.columns import (
 )
 from pipeline.core.ids import Ids
 from pipeline.core.native import Column, arrays, date_times, encode_block, low_cardinality
+from pipeline.core.sorting import digits, first_digit, order_by
 
 _LOW = "LowCardinality(String)"
-_DIGIT_BITS = 16
 
 
 class Cells(NamedTuple):
@@ -43,8 +43,9 @@ class Cells(NamedTuple):
 def from_columns(counted: Columns) -> Cells:
     """The cells of at least one counted event."""
     keys, ids = counted.take()
-    digits = _digits(keys, len(counted.origins))
-    orders = [_order(ids[:, column], digits) for column in range(3)]
+    of_cell = digits(_compact(keys, len(counted.origins)))
+    # Inside a cell by the ids' first digit, so that equal ones stand together.
+    orders = [order_by([first_digit(ids[:, column]), *of_cell]) for column in range(3)]
     keys = keys[orders[0]]  # the same by each of the orders
     same_cell = keys[1:] == keys[:-1]
     starts = np.flatnonzero(np.concatenate(([True], ~same_cell)))
@@ -87,25 +88,12 @@ def split_keys(keys: Keys) -> tuple[Keys, Keys, Keys, Keys, Keys]:
     return keys, territory, service, profil, origin
 
 
-def _digits(keys: Keys, origins: int) -> list[npt.NDArray[np.uint16]]:
-    """The keys' digits to the base of 65,536, the last one first, without what is the same or zero in all of them."""
+def _compact(keys: Keys, origins: int) -> Keys:
+    """The keys without the bits that are the same in all of them; their order stays. `origins`: how many there are."""
     origin_bits = max(1, (origins - 1).bit_length())
     without_origin = keys >> ORIGIN_BITS
-    compact = (without_origin - without_origin.min()) << origin_bits | keys & ((1 << ORIGIN_BITS) - 1)
-    return [(compact >> shift).astype(np.uint16) for shift in range(0, int(compact.max()).bit_length(), _DIGIT_BITS)]
-
-
-def _order(ids: Ids, digits: list[npt.NDArray[np.uint16]]) -> npt.NDArray[np.intp]:
-    """What sorts events by cell, and inside a cell by the ids' first digit; the cells' order is that of their keys."""
-    # numpy sorts 16-bit numbers by counting, ten times as fast as it sorts 64-bit ones by comparing.
-    order = np.argsort(_first_digit(ids), kind="stable")
-    for digit in digits:
-        order = order[np.argsort(digit[order], kind="stable")]
-    return order
-
-
-def _first_digit(ids: Ids) -> npt.NDArray[np.uint16]:
-    return (ids >> np.uint64(64 - _DIGIT_BITS)).astype(np.uint16)
+    compact: Keys = (without_origin - without_origin.min()) << origin_bits | keys & ((1 << ORIGIN_BITS) - 1)
+    return compact
 
 
 def _without_duplicates(ids: Ids, same_cell: npt.NDArray[np.bool_], ends: Keys) -> tuple[npt.NDArray[np.int64], Ids]:
@@ -116,7 +104,7 @@ def _without_duplicates(ids: Ids, same_cell: npt.NDArray[np.bool_], ends: Keys) 
         same_cell: whether an id, from the second one on, is of the cell of the one before it.
         ends: where each cell ends.
     """
-    alike = same_cell & (_first_digit(ids[1:] ^ ids[:-1]) == 0)
+    alike = same_cell & (first_digit(ids[1:] ^ ids[:-1]) == 0)
     different = alike & (ids[1:] != ids[:-1])
     if different.any():
         # Two ids of one cell begin with the same digit, and an equal one may stand behind the other: sort those few.

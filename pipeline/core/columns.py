@@ -244,7 +244,8 @@ class Columns:
         """All cell keys, shape (events,), and ids (event, visit, visitor), shape (events, 3)."""
         if not self._keys:
             return np.empty(0, np.int64), np.empty((0, 3), np.uint64)
-        return np.concatenate(self._keys), np.concatenate(self._ids)
+        # Each kind of id stands together in memory, as what follows takes them one after the other.
+        return np.concatenate(self._keys), np.concatenate([ids.T for ids in self._ids], axis=1).T
 
     def schools(self) -> Schools:
         """The number of each event's school (the first seven digits of its UAI), shape (events,), as `take`."""

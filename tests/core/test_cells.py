@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.cells import _digits, _order, _without_duplicates, from_columns
+from pipeline.core.cells import _compact, _without_duplicates, from_columns
 from pipeline.core.columns import ORIGIN_BITS, Columns, Words
+from pipeline.core.sorting import digits, first_digit, order_by
 from tests.core import oracle
 from tests.core.native_reader import read_cells
 from tests.core.traffic import NOW_MS, value
@@ -19,7 +20,7 @@ def _sets(pairs: list[tuple[int, int]]) -> dict[int, list[int]]:
     """The sets that come out for some (key, id)."""
     keys = np.array([key for key, _ in pairs], np.int64)
     ids = np.array([id_ for _, id_ in pairs], np.uint64)
-    order = _order(ids, _digits(keys, 1 << ORIGIN_BITS))
+    order = order_by([first_digit(ids), *digits(_compact(keys, 1 << ORIGIN_BITS))])
     keys = keys[order]
     assert keys.tolist() == sorted(keys.tolist())
     same_cell = keys[1:] == keys[:-1]

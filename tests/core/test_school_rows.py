@@ -65,8 +65,22 @@ def test_the_schools_of_a_flush_keep_their_events_when_others_are_rejected() -> 
     assert [reject.at for reject in columns.add(raws, [NOW_MS] * 6, NOW_MS)] == [1, 3, 5]
     assert columns.add([value(event_id="0750001U")], [NOW_MS], NOW_MS) == []
     block = read_block(school_rows.from_columns(columns).encode(0))
-    assert block["uai"] == ["0010001W", "0590123N", "9870026P", "0750001U"]
+    assert block["uai"] == ["0010001W", "0590123N", "0750001U", "9870026P"]
     assert block["event"] == [hash_text(uai) for uai in block["uai"]]
+
+
+def test_rows_stand_by_hour_and_school_as_the_table_has_them() -> None:
+    # Hours: 06:00, 05:00, 06:00, 05:00; the visitor's id decides between two rows of a school.
+    sent = [("0750001U", 0), ("9870026P", -3600), ("0010001W", 0), ("0750001U", -3600), ("0750001U", -3600)]
+    raws = [
+        value(uai=uai, event_time=NOW_MS + 1000 * later, visitor_id=f"p-{i}") for i, (uai, later) in enumerate(sent)
+    ]
+    rows = rows_of(raws)
+    assert [(row[0], row[1]) for row in rows] == [
+        (1788238800, "0750001U"), (1788238800, "0750001U"), (1788238800, "9870026P"),
+        (1788242400, "0010001W"), (1788242400, "0750001U"),
+    ]  # fmt: skip
+    assert [row[10] for row in rows[:2]] == sorted([hash_text("p-3"), hash_text("p-4")])
 
 
 def test_columns_without_events_have_no_schools() -> None:
