@@ -66,6 +66,8 @@ class Machine:
             for ticks in self._ticks.values():
                 ticks[:] = 0
             return changes
+        if not catalogue.main:
+            return changes
         hidden = muted(self._alerts, catalogue, self.t)
         found = expect(sample, catalogue, hidden)
         local = np.mod(self.t + catalogue.offset, 86_400.0)

@@ -165,6 +165,8 @@ class Verdict:
             before = (found.base * found.old[:, None])[:, None, :3]
             agreed = x <= (1 - 0.9 * drop_by[:, 0, None, None]) * before
             drop &= agreed | ~learning[:, None, None]
+            agreed = x >= (1 + 0.9 * (spike_by[:, 0, None, None] - 1)) * before
+            spike &= agreed | ~learning[:, None, None]
         own = (alone | learning)[:, None]
         drop[:, 0] &= own | (x[:, 0] <= (1 - RETURN) * found.base[:, :3])
         spike[:, 0] &= own | (x[:, 0] >= (1 + RETURN) * found.base[:, :3])

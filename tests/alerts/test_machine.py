@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pipeline.alerts.change import Change, alert_id
 from pipeline.alerts.machine import Machine
+from pipeline.alerts.sample import Leaves
 from tests.alerts.country import MORNING, Country, Story, told, watch
 
 Key = tuple[str, str, str, str, str]
@@ -212,6 +214,11 @@ def test_open_alerts_alone_are_enough_to_go_on_with() -> None:
     after = watch(country, 40, machine)
     assert told(after) == [("closed", "drop", "academie", "Académie D", 23)]
     assert after[-1].alert_id == before[0].alert_id
+
+
+def test_a_store_that_has_counted_nothing_yet_has_nothing_to_judge() -> None:
+    none = Leaves((), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    assert watch(Country(main=none, profils=none), 1) == []
 
 
 def test_two_detectors_say_the_same() -> None:
