@@ -15,6 +15,9 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
+
 from pipeline.alerts.change import Change
 from pipeline.errors import StoreRefused, StoreUnavailable
 
@@ -117,6 +120,8 @@ class Watch:
             self._pause = 0.0
         except StoreUnavailable as error:
             self._fail(loop, logging.WARNING, "wait", error)
+        except (KafkaError, ProducerSendError) as error:  # what is written and not published is found by taking over
+            self._fail(loop, logging.WARNING, "wait for Kafka", error)
         except StoreRefused as error:
             self._fail(loop, logging.ERROR, "were refused", error)
         except Exception as error:  # counting goes on whatever is wrong here; someone has to look

@@ -87,8 +87,8 @@ def flowing(stack: Stack, traffic: Traffic) -> Iterator[None]:
 
 def last_tick(store: Store, start: datetime) -> datetime:
     """What the detector has judged; while it has judged nothing, the half-hour that goes out at once."""
-    ((tick,),) = store.execute("SELECT max(tick) FROM ent.detector")
-    return max(tick.replace(tzinfo=UTC), start + AT_ONCE - timedelta(seconds=20))
+    ((second,),) = store.execute("SELECT toUnixTimestamp(max(tick)) FROM ent.detector")
+    return max(datetime.fromtimestamp(second, UTC), start + AT_ONCE - timedelta(seconds=20))
 
 
 def alerts(stack: Stack) -> list[dict[str, Any]]:

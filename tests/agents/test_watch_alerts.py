@@ -8,11 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 
 from agents import watch_alerts
 from agents.watch_alerts import Watch
-from pipeline.alerts.change import Change
+from pipeline.alerts.change import DIRECTIONS, Change
 from pipeline.errors import StoreUnavailable
+from pipeline.health import Pulse
+from pipeline.metrics import Metrics
+from pipeline.worker_board import WorkerBoard
 from tests.store.test_alerts import OPENED
 
 
@@ -157,3 +161,38 @@ def test_without_ticks_data_are_late_when_records_wait(monkeypatch: pytest.Monke
     story = Story()
     story.age = age
     assert ("say late" in tell(story, lambda: None)) is said
+
+
+def test_a_broker_that_does_not_take_a_change_makes_the_worker_take_over_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_alerts, "FIRST_PAUSE", 0.0)
+    story = Story()
+    story.ticks, story.changes = [20], {20: [OPENED]}
+
+    async def refuse_once(changes: Sequence[Change]) -> None:
+        if changes and "refused" not in story.lines:
+            story.lines.append("refused")
+            raise KafkaTimeoutError
+
+    monkeypatch.setattr(story, "publish", refuse_once)
+    assert tell(story, lambda: None)[3:] == ["judge 20", "refused", "take over", "leads", "1 active"]
+
+
+def test_open_alerts_are_shown_by_the_worker_that_watches_and_by_no_other() -> None:
+    metrics = Metrics()
+    board = WorkerBoard(metrics, Pulse(stuck_seconds=30))
+
+    def shown(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, labels)
+
+    assert [shown("ent_alerts_active", direction=name) for name in DIRECTIONS] == [0, 0, 0, 0, 0]
+    assert shown("ent_alerts_tick_age_seconds") == 0
+    board.leads(True)
+    board.ticked({"drop": 2}, skipped=3)
+    board.ticked({"drop": 1, "late": 1}, skipped=4)
+    assert shown("ent_alerts_active", direction="drop") == 1
+    assert shown("ent_alerts_active", direction="late") == 1
+    assert shown("ent_alerts_ticks_skipped_total") == 4
+    assert 0 < (shown("ent_alerts_tick_age_seconds") or 0) < 5
+    board.leads(False)
+    assert shown("ent_alerts_active", direction="drop") == 0
+    assert shown("ent_alerts_tick_age_seconds") == 0

@@ -76,8 +76,8 @@ def seal(worker: Store) -> None:
         pass
 
 
-def row(counts: Counts, leaf: tuple[str, ...]) -> int:
-    return counts.leaves.keys.index(leaf)  # type: ignore[arg-type]
+def row(counts: Counts, leaf: tuple[str, str, str, str, str]) -> int:
+    return counts.leaves.keys.index(leaf)
 
 
 #   t - 4200      t - 2100   t - 1800    t - 1200   t - 900   t - 600   t - 300   t - 60        t
