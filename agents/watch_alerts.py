@@ -15,11 +15,8 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from aiokafka.errors import KafkaError
-from faust.exceptions import ProducerSendError
-
 from pipeline.alerts.change import Change
-from pipeline.errors import StoreRefused, StoreUnavailable
+from pipeline.errors import ReceiverUnavailable, StoreRefused, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +77,7 @@ class Watch:
     Args:
         leads: whether this worker is the one to do it.
         detector: called in `thread`.
-        publish: returns once the broker has acknowledged the changes, in order.
+        publish: returns once the broker has acknowledged the changes, in order; raises ReceiverUnavailable.
         thread: a one-thread executor.
         board: told of what happens.
     """
@@ -120,8 +117,8 @@ class Watch:
             self._pause = 0.0
         except StoreUnavailable as error:
             self._fail(loop, logging.WARNING, "wait", error)
-        except (KafkaError, ProducerSendError) as error:  # what is written and not published is found by taking over
-            self._fail(loop, logging.WARNING, "wait for Kafka", error)
+        except ReceiverUnavailable as error:  # what is written and not published is found by taking over
+            self._fail(loop, logging.WARNING, "wait", error)
         except StoreRefused as error:
             self._fail(loop, logging.ERROR, "were refused", error)
         except Exception as error:  # counting goes on whatever is wrong here; someone has to look

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
+
+from pipeline.errors import ReceiverUnavailable
+
 
 class Change(Protocol):
     """A change of state of one alert."""
@@ -33,10 +38,13 @@ class AlertTopic:
         """Return once every change is in the topic, one behind the other.
 
         Raises:
-            Exception: whatever the producer raised; the first changes may have been sent, and will be again.
+            ReceiverUnavailable: the broker did not take one; the first changes may have been sent, and will be again.
         """
         if not changes:
             return
         producer = await self._app.maybe_start_producer() or self._app.producer
         for change in changes:
-            await producer.send_and_wait(self._topic, change.alert_id.encode(), change.to_json(), None, None, [])
+            try:
+                await producer.send_and_wait(self._topic, change.alert_id.encode(), change.to_json(), None, None, [])
+            except (KafkaError, ProducerSendError) as error:
+                raise ReceiverUnavailable(f"Kafka did not take a change for {self._topic} ({error!r})") from error

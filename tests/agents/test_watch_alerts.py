@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError
 
 from agents import watch_alerts
 from agents.watch_alerts import Watch
 from pipeline.alerts.change import DIRECTIONS, Change
-from pipeline.errors import StoreUnavailable
+from pipeline.errors import ReceiverUnavailable, StoreUnavailable
 from pipeline.health import Pulse
 from pipeline.metrics import Metrics
 from pipeline.worker_board import WorkerBoard
@@ -171,7 +170,7 @@ def test_a_broker_that_does_not_take_a_change_makes_the_worker_take_over_anew(mo
     async def refuse_once(changes: Sequence[Change]) -> None:
         if changes and "refused" not in story.lines:
             story.lines.append("refused")
-            raise KafkaTimeoutError
+            raise ReceiverUnavailable("Kafka did not take a change")
 
     monkeypatch.setattr(story, "publish", refuse_once)
     assert tell(story, lambda: None)[3:] == ["judge 20", "refused", "take over", "leads", "1 active"]
