@@ -39,11 +39,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread that talks to Kafka; its aiokafka consumer fetches batches."""
 
     fetcher: BatchFetcher | None = None
+    _crashing: asyncio.Future[None] | None = None
 
     async def on_start(self) -> None:
         """Start the aiokafka consumer and take over its fetcher."""
         await super().on_start()
         self.fetcher = BatchFetcher.adopt(self._consumer._fetcher, self.consumer.batched)
+        self._consumer._coordinator._coordination_task.add_done_callback(self._check_coordination)
+
+    def _check_coordination(self, coordination: asyncio.Task[None]) -> None:
+        """Without this task the worker is put out of its group, reads on, and commits nothing; aiokafka goes on so."""
+        if self.should_stop or self._consumer._coordinator._closing.done():
+            return
+        why = "cancelled" if coordination.cancelled() else repr(coordination.exception())
+        error = RuntimeError(f"the task that keeps the worker in its consumer group has ended ({why})")
+        self._crashing = asyncio.ensure_future(self.crash(error))
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

@@ -16,7 +16,9 @@ from tests.acceptance.stack import Stack, running_stack
 from tests.acceptance.test_outages import good
 from tests.support.brokers import embedded_broker, free_port
 
-WAYS = ("block_loop", "hang_flush", "kill_fetcher", "block_consumer_thread")
+WAYS = (
+    "block_loop", "hang_flush", "hang_insert", "kill_fetcher", "pause_partitions", "block_consumer_thread",
+)  # fmt: skip
 STUCK = 2
 """Seconds; the default of 30 only makes a test longer."""
 
@@ -63,10 +65,20 @@ def test_a_worker_wedged_in_any_way_ends_itself_and_a_sound_one_does_not(stack: 
     assert ends == {
         "block_loop": "stuck: the event loop has not run",
         "hang_flush": "stuck: 200 records wait and none became durable",
+        "hang_insert": "stuck: 200 records wait and none became durable",
+        "pause_partitions": "stuck: the broker has answered no fetch",
         "kill_fetcher": "stuck: the broker has answered no fetch",
         "block_consumer_thread": "stuck: the broker has answered no fetch",
     }
     assert sound.poll() is None
+
+
+def test_a_worker_that_nothing_keeps_in_its_group_any_more_ends_itself_although_it_reads_on(stack: Stack) -> None:
+    produce(stack.broker.address, good(range(200)), seed=1)
+    worker, log = start(stack, "tests.worker.wedged", "kill_coordination", group="kill_coordination")
+    wait_for(log, "wedged by kill_coordination")
+    assert worker.wait(30) == 1, log.read_text()[-3000:]
+    assert "the task that keeps the worker in its consumer group has ended (cancelled)" in log.read_text()
 
 
 def test_a_broker_that_takes_connections_and_answers_nothing_is_noticed_with_no_record_waiting(stack: Stack) -> None:

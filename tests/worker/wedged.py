@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from faust.cli.faust import cli
 
 from agents.count_visits import VisitCounter
 from pipeline.app import app
+from pipeline.core.columns import Columns
+from pipeline.core.position import Position
+from pipeline.store.sink import ClickHouseSink
 
 FOREVER = 3600.0
 
@@ -42,8 +45,42 @@ def block_consumer_thread() -> None:
     thread.method_queue.loop.call_soon_threadsafe(time.sleep, FOREVER)
 
 
+def hang_insert() -> None:
+    """The thread that inserts waits for what never comes."""
+
+    def write(self: ClickHouseSink, counted: Columns, positions: Sequence[Position]) -> None:
+        time.sleep(FOREVER)
+
+    ClickHouseSink.write = write  # type: ignore[method-assign]
+
+
+def pause_partitions() -> None:
+    """Every partition is paused, and nobody resumes them."""
+    thread: Any = app._consumer._thread
+
+    def pause() -> None:
+        thread._consumer.pause(*thread._consumer.assignment())
+
+    thread.method_queue.loop.call_soon_threadsafe(pause)
+
+
+def kill_coordination() -> None:
+    """The task that keeps the worker in its group is gone: it reads on and commits nothing."""
+    thread: Any = app._consumer._thread
+    thread.method_queue.loop.call_soon_threadsafe(thread._consumer._coordinator._coordination_task.cancel)
+
+
 WAYS: dict[str, Callable[[], None]] = {
-    way.__name__: way for way in (block_loop, hang_flush, kill_fetcher, block_consumer_thread)
+    way.__name__: way
+    for way in (
+        block_loop,
+        hang_flush,
+        hang_insert,
+        kill_fetcher,
+        pause_partitions,
+        kill_coordination,
+        block_consumer_thread,
+    )
 }
 
 
