@@ -89,7 +89,7 @@ def play(stack: Stack, events: float, seal_minutes: float, say: Callable[[str], 
     rejected = int(stack.metrics(0)['ent_events_total{outcome="rejected"}'])
     say(f"all {ledger.records:,} records are counted after {counted_after:.0f} s")
     with contextlib.closing(stack.store("admin")) as admin:
-        sealed_after = _wait_sealed(admin, began, seal_minutes * 60)
+        sealed_after = _wait_sealed(admin, began, seal_minutes * 60, say)
         ((disk,),) = admin.execute("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'ent'")
     with contextlib.closing(stack.store()) as reader:
         lost, doubled = compare(reader, ledger)
@@ -164,11 +164,15 @@ def _resident(pid: int) -> float:
         return 0.0
 
 
-def _wait_sealed(admin: Store, began: float, patience: float) -> float | None:
+def _wait_sealed(admin: Store, began: float, patience: float, say: Callable[[str], None]) -> float | None:
     """Seconds since `began` until every ended minute is sealed; None when they were not in time."""
-    deadline = time.monotonic() + patience
-    while admin.execute(DIRTY)[0][0] > RUNNING_MINUTES:
-        if time.monotonic() > deadline:
+    deadline, tell = time.monotonic() + patience, time.monotonic()
+    while (dirty := int(admin.execute(DIRTY)[0][0])) > RUNNING_MINUTES:
+        now = time.monotonic()
+        if now > tell:
+            tell = now + TELL_EVERY
+            say(f"{now - began:6.0f} s  {dirty} minutes to seal")
+        if now > deadline:
             return None
         time.sleep(1.0)
     return time.monotonic() - began
@@ -226,7 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench whole-day", description=__doc__)
     parser.add_argument("--events", type=float, default=50e6, help="of the day, about; a national one has 40 to 60 M")
     parser.add_argument("--broker", choices=("embedded", "apache"), default="apache")
-    parser.add_argument("--seal-minutes", type=float, default=15.0, help="how long to wait for the sealing at most")
+    parser.add_argument("--seal-minutes", type=float, default=30.0, help="how long to wait for the sealing at most")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there as well")
     options = parser.parse_args()
     check_disk(options.events)
