@@ -153,9 +153,15 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
     rolled[0, 6:10] = np.maximum(rolled[0, 6:10] - gone[1], 0.0)
     rolled[0, 20] = main.reference[:, 1].sum()
     rolled = np.concatenate([rolled, more])
-    now, near = main.seen[:, 1].sum() / 300, main.hits[:, 4].sum() / 600
-    climb = abs(float(np.log((now + 1) / (near + 1)))) if near else 0.0
-    leaves = main.seen, base[:, :4], full, main.reference[:, :4].sum(axis=0), float(main.before.sum()), climb
+    measured = _measured(sample)
+    leaves = (
+        main.seen,
+        base[:, :4],
+        full,
+        main.reference[:, :4].sum(axis=0),
+        _before(main, measured),
+        _climb(main, measured),
+    )
     return _figures(rolled, catalogue, muted, *leaves)
 
 
@@ -227,6 +233,21 @@ def _measured(sample: Sample) -> Floats:
     return seconds
 
 
+def _before(main: _Columns, measured: Floats) -> float:
+    """Hits a second of the country in the older half of the last hour; -1 where that was not measured."""
+    share = float(measured[7] / _LENGTHS[7])
+    return float(main.before.sum()) / share if share >= 0.25 else -1.0
+
+
+def _climb(main: _Columns, measured: Floats) -> float:
+    """`Expected.climb`; a moderate one where the near past was not measured."""
+    seconds = float(measured[list(_NEAR_SPANS)].sum())
+    if seconds < OWN_SECONDS:
+        return 0.1
+    now, near = float(main.seen[:, 1].sum()) / 300, float(main.hits[:, 4].sum()) / seconds
+    return abs(float(np.log((now + 1) / (near + 1))))
+
+
 def _judge_the_country_raw(rolled: Floats, main: _Columns, muted: Muted | None) -> None:
     """The country is its own measure: no G, and a far q that ends sooner."""
     if muted is not None:
@@ -273,7 +294,7 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     # The root of the weight: in the evening parents alone are over half of the country, and no measure of themselves.
     weight = np.sqrt(judged)
     ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
-    rows[:, 6:12] *= np.clip(peers.weighted_median(ratio * weight, weight), 0.05, 20.0)
+    rows[:, 6:12] *= np.clip(peers.weighted_median(ratio * weight, weight), *peers.MOVES)
     full = np.stack([rows[:, :4], rows[:, 6:10]])
     rows[:, 20] = full[1, :, 1]
     if muted is not None:
@@ -309,7 +330,7 @@ def _figures(
     q[learning, FAR] = 1.0
     if learning[0]:
         # In the morning the country climbs for an hour: what it was before that hour is the least it must fall below.
-        old[0] = before / max(raw[1] / WINDOWS[1], 1e-9)
+        old[0] = before / max(raw[1] / WINDOWS[1], 1e-9) if before >= 0 else 1.0
     steep = np.abs(np.log((slope[:, 1] + 1) / (slope[:, 0] + 1))) / 2
     pages = rolled[:, 18] / np.maximum(rolled[:, 16], 1.0)
     due_pages = np.divide(rolled[:, 19], rolled[:, 17], out=np.full(len(rolled), np.nan), where=rolled[:, 17] > 0)

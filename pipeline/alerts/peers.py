@@ -7,6 +7,8 @@ import numpy as np
 from pipeline.alerts.catalogue import Catalogue
 from pipeline.alerts.sample import ALONE, Floats, Ints
 
+MOVES = (0.001, 20.0)
+"""Bounds of G. Nearly nothing is possible: when the whole country is dark, no part of it is to be named beside it."""
 MIN_UNITS = 40
 """Peers below which no median is taken."""
 UNIT_HITS = 25.0
@@ -42,7 +44,7 @@ def growth(x: Floats, reference: Floats, catalogue: Catalogue, by_famille: bool)
             typical = np.divide((due * due).sum(0), due.sum(0), out=np.zeros(6), where=due.sum(0) > 0)
             use = open_columns & (typical >= UNIT_HITS) & ((due > 0).sum(0) >= MIN_UNITS)
             if use.any():
-                found[at, use] = np.clip(weighted_median(seen[:, use], due[:, use]), 0.05, 20.0)
+                found[at, use] = np.clip(weighted_median(seen[:, use], due[:, use]), *MOVES)
             open_columns &= ~use
             if not open_columns.any():
                 break
@@ -62,7 +64,7 @@ def _growth_by_famille(x: Floats, reference: Floats, group: Ints, catalogue: Cat
         for number in catalogue.groups:
             rows = (group == number) & (catalogue.famille == famille)
             if (reference[rows] > 0).any():
-                found[rows] = np.clip(weighted_median(x[rows], reference[rows]), 0.05, 20.0)
+                found[rows] = np.clip(weighted_median(x[rows], reference[rows]), *MOVES)
     return found
 
 

@@ -59,8 +59,9 @@ def test_an_operator_of_one_platform_is_that_platform_and_named_beside() -> None
     assert ("exploitant", "Deux") in changes[0].scope
 
 
-def test_a_national_outage_is_one_alert() -> None:
-    changes = watch(Country(story=lambda key, second: 0.2 if second >= MORNING + 180 else 1.0), 15)
+@pytest.mark.parametrize("left", [0.0, 0.2])
+def test_a_national_outage_is_one_alert(left: float) -> None:
+    changes = watch(Country(story=lambda key, second: left if second >= MORNING + 180 else 1.0), 15)
     assert told(changes) == [("opened", "drop", "national", "", 4)]
 
 
@@ -158,16 +159,22 @@ def test_a_country_that_is_learning_finds_what_is_dead() -> None:
     ]
 
 
-def test_a_detector_that_has_seen_five_minutes_finds_an_outage_in_the_sixth() -> None:
+@pytest.mark.parametrize(
+    ("part", "value", "name"),
+    [(PLATEFORME, "Sud", ("drop", "plateforme", "Sud")), (PROFIL, "", ("drop", "national", ""))],
+)
+def test_a_detector_that_has_seen_five_minutes_finds_an_outage_in_the_sixth(
+    part: int, value: str, name: tuple[str, str, str]
+) -> None:
+    def story(key: Key, second: int) -> float:
+        return 0.0 if second < MORNING or (key[part] == value and second >= MORNING + 300) else 1.0
+
+    country = Country(days=0, learning=True, story=story)
     machine, changes = Machine(), []
     for t in range(MORNING + 60, MORNING + 600, 20):
-        measured = float(t - MORNING)
-
-        def story(key: Key, second: int) -> float:
-            return 0.0 if second < MORNING or (key[1] == "Sud" and second >= MORNING + 300) else 1.0
-
-        changes += machine.step(Country(days=0, learning=True, measured=measured, story=story).sample(t))
-    assert [each[1:4] for each in told(changes)] == [("drop", "plateforme", "Sud")]
+        country.measured = float(t - MORNING)
+        changes += machine.step(country.sample(t))
+    assert [each[1:4] for each in told(changes)] == [name]
 
 
 def test_a_territory_without_a_calendar_that_is_low_from_the_morning_is_not_open() -> None:
