@@ -18,6 +18,7 @@ from typing import Any
 
 import faust
 
+from agents.count_visits import CHUNK
 from agents.ports import Sink
 from pipeline import settings as settings_module
 from pipeline import topics
@@ -67,8 +68,8 @@ async def count_visits(stream: Any) -> None:
         columns = Columns(words, settings.max_event_age * 1_000_000)
         now_ms = time.time_ns() // 1_000_000
         rejected = 0
-        for at in range(0, len(events), 1000):
-            part = events[at : at + 1000]
+        for at in range(0, len(events), CHUNK):
+            part = events[at : at + CHUNK]
             stamps = [int(event.message.timestamp * 1000) for event in part]
             rejected += len(columns.add([event.value for event in part], stamps, now_ms))
         await asyncio.get_running_loop().run_in_executor(None, sink.write, columns, ())

@@ -107,6 +107,9 @@ def environment(start: Start) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("INSTANT_T_", "BENCH_"))}
     return inherited | {
         "PYTHONPATH": str(PROJECT),
+        # What the worker tells malloc of itself (`pipeline.transport.memory`), for everybody.
+        "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
         "BENCH_KAFKA": start.address,
         "BENCH_TOPIC": start.topic,
         "BENCH_GROUP": start.group,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from agents.count_visits import CHUNK
 from pipeline.core import cells
 from pipeline.core.columns import Columns, Words
 from tests.bench.telling import Kept, say
@@ -25,7 +26,6 @@ STATE = os.environ.get("BENCH_STATE", "")
 """A folder of this run's own."""
 EVENTS = int(os.environ.get("BENCH_EVENTS", "0"))
 """How many there are."""
-CHUNK = 1000
 FLUSH_EVENTS = 250_000
 FLUSH_SECONDS = 0.5
 STEP = 10_000
