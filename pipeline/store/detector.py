@@ -42,6 +42,8 @@ class AlertDetector:
         self._reader: LevelReader | None = None
         self._kept = 0
         """The tick of the last state that this process wrote or read."""
+        self._strange = 0
+        """The tick of a state that is of the future; 0 where there is none."""
         self.skipped = 0
         """Ticks that were not judged, since the process began."""
 
@@ -57,12 +59,14 @@ class AlertDetector:
         """
         snapshot = read_snapshot(self._store)
         mark = read_watermark(self._store, self._topic)
-        if snapshot is not None and snapshot.tick > mark.t > 0:
-            # The topic's log was made anew and begins earlier: a simulation, or another broker.
-            log.warning("Alerts: the last state is of an instant that has not come yet; it is left.")
+        self._strange = 0
+        if snapshot is not None and snapshot.tick > mark.t > 0:  # what was counted was emptied, and began earlier
+            log.warning("Alerts: the last state is of an instant that has not come yet; until then none is kept.")
+            self._strange = snapshot.tick
         usable = snapshot is not None and 0 <= mark.t - snapshot.tick < SNAPSHOT_SECONDS
         after = snapshot.tick if snapshot is not None and usable else mark.t - REBUILD_SECONDS
-        recent = read_changes(self._store, min(after, mark.t - REBUILD_SECONDS))
+        since = max(0, min(after, mark.t - REBUILD_SECONDS))
+        recent = [change for change in read_changes(self._store, since) if usable or change.changed_at <= mark.t]
         unpublished = [change for change in recent if usable and change.changed_at > after]
         if snapshot is None or not usable or unpublished:
             self._machine = Machine.rebuild(recent)
@@ -124,7 +128,7 @@ class AlertDetector:
         """
         latest = read_snapshot(self._store)
         if latest is not None and latest.tick > max(self._kept, self._machine.t):
-            return False
+            return latest.tick == self._strange
         write_snapshot(self._store, Snapshot(self._machine.t, self._machine.snapshot()))
         self._kept = self._machine.t
         return True

@@ -108,6 +108,17 @@ class TestTakingOver:
         progress(worker, T)
         assert (detector.due()[0], detector.skipped) == ([T], 0)
 
+    def test_a_state_of_an_instant_that_has_not_come_yet_does_not_stop_the_watch(self, worker: Store) -> None:
+        progress(worker, T)
+        write_snapshot(worker, Snapshot(T + 3600, Machine().snapshot()))
+        write_changes(worker, [replace(OPENED, opened_at=T + 3000, changed_at=T + 3000)])
+        detector = AlertDetector(worker, VISITS)
+        assert detector.take_over() == []
+        ((t,), mark) = detector.due()
+        assert t == T
+        detector.judge(t, mark)
+        assert detector.keep()
+
     def test_a_worker_that_is_behind_the_other_keeps_nothing(self, worker: Store) -> None:
         progress(worker, T)
         slow, fast = AlertDetector(worker, VISITS), AlertDetector(worker, VISITS)

@@ -6,5 +6,5 @@ SELECT
     closed_at, observed, expected, low, high, window_seconds, data_age_seconds, neighbours, scope,
     toString(why_closed), closure, sentence, look_at
 FROM ent.alerts FINAL
-WHERE changed_at > toDateTime(%(after)s, 'UTC') AND opened_at > toDateTime(%(after)s, 'UTC') - toIntervalDay(1)
+WHERE changed_at > toDateTime(%(after)s, 'UTC') AND opened_at + toIntervalDay(1) > toDateTime(%(after)s, 'UTC')
 ORDER BY changed_at, opened_at, alert_id, revision;
