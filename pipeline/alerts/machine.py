@@ -331,7 +331,8 @@ class Machine:
     def _follow(self, alert: OpenAlert, teller: telling.Teller) -> list[Change]:
         """Close an open alert or tell what has changed of it."""
         if alert.name not in teller.catalogue.number:
-            return [self._close(alert, "recovered", teller)]
+            alert.closed_at = self.t
+            return [telling.gone(alert, self.t)]
         at = teller.catalogue.number[alert.name]
         standing = teller.standing(alert)
         code = KIND_CODES[alert.kind]
@@ -350,7 +351,8 @@ class Machine:
         if self.t - alert.opened_at > cap and alert.direction != "silence":
             alert.forgotten = True
             return [self._close(alert, "capped", teller)]
-        if self.t - alert.updated_at >= rules.UPDATE_SECONDS and teller.differs(alert, standing):
+        quiet = self.t - alert.updated_at
+        if quiet >= rules.UPDATE_SECONDS and quiet % 60 == 0 and teller.differs(alert, standing):
             return [teller.say(alert, "updated")]
         return []
 

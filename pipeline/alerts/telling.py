@@ -277,6 +277,19 @@ def silence(sample: Sample, catalogue: Catalogue, hidden: Muted | None, found: E
     return said
 
 
+def gone(alert: OpenAlert, t: int) -> Change:
+    """The change that closes an alert whose series is no more: no leaf of it is left, or another has the same ones."""
+    alert.revision += 1
+    rate = round(alert.rate * 60, 1)
+    change = Change(
+        alert_id=alert.alert_id, revision=alert.revision, state="closed", direction=alert.direction, kind=alert.kind,
+        key=alert.key, opened_at=alert.opened_at, since=alert.since, changed_at=t, closed_at=t, observed=rate,
+        expected=rate, low=rate, high=rate, window_seconds=WINDOWS[1], data_age_seconds=0.0, scope=alert.scope,
+        why_closed="merged",
+    )  # fmt: skip
+    return worded(change)
+
+
 def late(alert: OpenAlert, state: State, t: int, worst: float) -> Change:
     """The change that says that the pipeline itself is behind, or in time again."""
     change = Change(

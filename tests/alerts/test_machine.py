@@ -228,6 +228,35 @@ def test_a_store_that_has_counted_nothing_yet_has_nothing_to_judge() -> None:
     assert watch(Country(main=none, profils=none), 1) == []
 
 
+def test_an_alert_whose_series_is_no_more_is_closed() -> None:
+    machine = Machine()
+    watch(Country(story=outage(ACADEMIE, "Académie D")), 6, machine)
+    country = Country()
+    kept = [row for row, key in enumerate(country.main.keys) if key[0] != "Académie D"]
+    main = Leaves(
+        tuple(country.main.keys[row] for row in kept), country.main.group[kept], country.main.utc_offset[kept]
+    )
+    closed = machine.step(Country(main=main).sample(machine.t + 20))
+    assert [(each.state, each.key, each.why_closed) for each in closed] == [("closed", "Académie D", "merged")]
+    assert machine.open_alerts == []
+
+
+def test_counters_move_over_by_name_when_a_leaf_appears() -> None:
+    country = Country(story=outage(ACADEMIE, "Académie D"))
+    more = (("Académie A", "Sud", "Un", "accueil", ""), *country.main.keys)
+    grown = Country(
+        story=outage(ACADEMIE, "Académie D"),
+        main=Leaves(more, np.append(0, country.main.group), np.append(3600, country.main.utc_offset)),
+    )
+    machine = Machine()
+    t = MORNING
+    changes: list[Change] = []
+    while not changes:
+        changes = machine.step((country if t < MORNING + 280 else grown).sample(t))
+        t += 20
+    assert told(changes) == told(watch(country, 6))
+
+
 def test_two_detectors_say_the_same() -> None:
     country = Country(story=outage(PLATEFORME, "Ouest", end=20))
     assert watch(country, 30) == watch(country, 30)
