@@ -35,7 +35,7 @@ from tests.acceptance.stack import Stack, running_stack
 from tests.support.brokers import embedded_broker
 
 PARIS = ZoneInfo("Europe/Paris")
-RATE, SPEED = 150.0, 20.0
+RATE, SPEED = 80.0, 20.0
 AT_ONCE = timedelta(minutes=34)
 LENGTH = timedelta(minutes=50)
 DOWN = (timedelta(minutes=35), timedelta(minutes=40))
