@@ -26,6 +26,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _WORTH_A_MATRIX = 16  # values
 _LONGEST = 35  # characters: microseconds and an offset, with some to spare
+_DIGITS = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
+_MARKS = [4, 7, 13, 16]
+_MARK_BYTES = np.frombuffer(b"--::", np.uint8)[:, None]
 _FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
@@ -92,63 +95,75 @@ def parse_digits(chars: npt.NDArray[np.uint8]) -> Instants:
 def parse_matrix(chars: npt.NDArray[np.uint8]) -> Instants:
     """RFC 3339 texts of one length, given as bytes of the shape (rows, length), as microseconds since the epoch.
 
-    NO_INSTANT where there is none, and also in the rows that are not of the form (with `Z`, or with an offset) that
-    most rows have.
+    NO_INSTANT where there is none, and also in the rows that do not end (with `Z`, or with an offset) as most rows do.
     """
-    rows, width = chars.shape
-    nothing = np.full(rows, NO_INSTANT)
-    if width < 20:
-        return nothing
+    if chars.shape[1] < 20:
+        return np.full(chars.shape[0], NO_INSTANT)
+    return add(parse_seconds(chars[:, :19]), parse_rest(chars[:, 19:]))
+
+
+def add(instants: Instants, micros: Instants) -> Instants:
+    """The sum; NO_INSTANT where either is."""
+    return np.where((instants == NO_INSTANT) | (micros == NO_INSTANT), NO_INSTANT, instants + micros)
+
+
+def parse_seconds(chars: npt.NDArray[np.uint8]) -> Instants:
+    """Texts like `2026-09-01T06:30:00`, shape (rows, 19), in UTC, as microseconds since the epoch; or NO_INSTANT."""
     columns = np.ascontiguousarray(chars.T)
-    zulu = 2 * np.count_nonzero(columns[-1] | 0x20 == ord("z")) >= rows
-    end = width - 1 if zulu else width - 6
-    marks = {4: b"-", 7: b"-", 10: b"Tt", 13: b":", 16: b":"}
-    digits_at = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
-    if end > 20:
-        marks[19] = b"."
-        digits_at += range(20, end)
-    elif end != 19:
-        return nothing
-    if zulu:
-        marks[end] = b"Zz"
-    else:
-        marks |= {end: b"+-", end + 3: b":"}
-        digits_at += [end + 1, end + 2, end + 4, end + 5]
     digits = columns - np.uint8(48)
-    good = (digits[digits_at] <= 9).all(axis=0)
-    for at, allowed in marks.items():
-        mark = columns[at]
-        good &= (mark == allowed[0]) if len(allowed) == 1 else (mark == allowed[0]) | (mark == allowed[1])
-
-    def pair(at: int) -> npt.NDArray[np.uint8]:
-        tens: npt.NDArray[np.uint8] = digits[at] * np.uint8(10)
-        tens += digits[at + 1]
-        return tens
-
-    hour, minute, second = pair(11), pair(14), pair(17)
+    good = (digits[_DIGITS] <= 9).all(axis=0) & (columns[_MARKS] == _MARK_BYTES).all(axis=0)
+    good &= columns[10] | 0x20 == ord("t")
+    hour, minute, second = _pair(digits, 11), _pair(digits, 14), _pair(digits, 17)
     good &= (hour <= 23) & (minute <= 59) & (second <= 59)
-    if (columns[:10] == columns[:10, :1]).all():  # one day, as nearly always
-        midnight = parse(f"{columns[:10, 0].tobytes().decode('latin-1')}T00:00:00Z")
-        if midnight is None:
-            return nothing
-        days: Instants | int = midnight // 86_400_000_000
+    date = columns[:10, good.argmax()]
+    midnight = parse(f"{date.tobytes().decode('latin-1')}T00:00:00Z")
+    one_day = (columns[:10] == date[:, None]).all(axis=0)
+    days: Instants | int
+    if midnight is not None and (one_day | ~good).all():  # as nearly always
+        days = midnight // 86_400_000_000
     else:
-        days, real = _days(pair(0) * np.int64(100) + pair(2), pair(5), pair(8))
+        days, real = _days(_pair(digits, 0) * np.int64(100) + _pair(digits, 2), _pair(digits, 5), _pair(digits, 8))
         good &= real
     seconds = hour * np.int64(3600) + minute * np.int64(60) + second + days * 86_400
-    if not zulu:
-        offset_hours, offset_minutes = pair(end + 1), pair(end + 4)
-        good &= (offset_hours <= 23) & (offset_minutes <= 59)
-        offset = offset_hours * np.int64(3600) + offset_minutes * np.int64(60)
-        seconds += np.where(columns[end] == ord("-"), offset, -offset)
-    micros = seconds * 1_000_000
-    if end > 20:
-        kept = min(end - 20, 6)
-        fraction = digits[20].astype(np.int64)
-        for at in range(21, 20 + kept):
-            fraction = fraction * 10 + digits[at]
-        micros += fraction * 10 ** (6 - kept)
+    return np.where(good, seconds * 1_000_000, NO_INSTANT)
+
+
+def parse_rest(chars: npt.NDArray[np.uint8]) -> Instants:
+    """What follows the seconds (`.120Z`, `+02:00`), shape (rows, length), as microseconds to add.
+
+    NO_INSTANT where it is no fraction and offset, or does not end as most rows do.
+    """
+    rows, width = chars.shape
+    columns = np.ascontiguousarray(chars.T)
+    digits = columns - np.uint8(48)
+    zulu = 2 * np.count_nonzero(columns[-1] | 0x20 == ord("z")) >= rows
+    end = width - 1 if zulu else width - 6
+    micros = np.zeros(rows, np.int64)
+    good = np.full(rows, end == 0 or end > 1)
+    if end > 1:
+        good &= (columns[0] == ord(".")) & (digits[1:end] <= 9).all(axis=0)
+        kept = min(end - 1, 6)
+        for digit in digits[1 : 1 + kept]:
+            micros = micros * 10 + digit
+        micros *= 10 ** (6 - kept)
+    if zulu:
+        good &= columns[end] | 0x20 == ord("z")
+    elif end >= 0:
+        sign = columns[end]
+        good &= ((sign == ord("+")) | (sign == ord("-"))) & (columns[end + 3] == ord(":"))
+        good &= (digits[[end + 1, end + 2, end + 4, end + 5]] <= 9).all(axis=0)
+        hours, minutes = _pair(digits, end + 1), _pair(digits, end + 4)
+        good &= (hours <= 23) & (minutes <= 59)
+        offset = (hours * np.int64(60) + minutes) * 60_000_000
+        micros += np.where(sign == ord("-"), offset, -offset)
     return np.where(good, micros, NO_INSTANT)
+
+
+def _pair(digits: npt.NDArray[np.uint8], at: int) -> npt.NDArray[np.uint8]:
+    """The numbers of two digits that begin at a column; of no meaning where they are not digits."""
+    tens: npt.NDArray[np.uint8] = digits[at] * np.uint8(10)
+    tens += digits[at + 1]
+    return tens
 
 
 def _days(

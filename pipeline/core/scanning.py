@@ -16,7 +16,7 @@ from pipeline.core.classify import ProfilCodes, ServiceCodes, uai_matrix
 from pipeline.core.event import Event, judge
 from pipeline.core.fields import Fields, Origin
 from pipeline.core.ids import Ids, hash_text, hash_words
-from pipeline.core.instants import Instants, parse_digits, parse_matrix
+from pipeline.core.instants import Instants, add, parse_digits, parse_rest, parse_seconds
 from pipeline.core.layouts import FIELDS, INTEGER_DIGITS, PAD, Layout, Located, Places, Records, gather
 
 FEWEST = 48
@@ -206,11 +206,13 @@ def _ids(raw: bytes, starts: Places, lengths: Places) -> Ids:
 
 def _times(raw: bytes, starts: Places, lengths: Places) -> Instants:
     """Event times, NO_INSTANT where there is none; numbers are those of `INTEGER_DIGITS`."""
-    time_us = np.empty(starts.size, np.int64)
+    time_us = parse_seconds(_characters(raw, starts, 19))
     for length in np.flatnonzero(np.bincount(lengths)).tolist():
         rows = np.flatnonzero(lengths == length)
-        chars = _characters(raw, starts[rows], length)
-        time_us[rows] = parse_digits(chars) if length == INTEGER_DIGITS else parse_matrix(chars)
+        if length == INTEGER_DIGITS:
+            time_us[rows] = parse_digits(_characters(raw, starts[rows], length))
+        else:
+            time_us[rows] = add(time_us[rows], parse_rest(_characters(raw, starts[rows] + 19, length - 19)))
     return time_us
 
 
