@@ -45,10 +45,8 @@ def main() -> int:
     for verdict, count in sorted(total.verdicts.items()):
         print(f"{verdict:14} {count:>9,}")
     stalled = total.slowest_seconds > SLOW_SECONDS
-    print(
     seconds = time.monotonic() - began
     print(f"seed {options.seed}, {seconds:.0f} s, slowest judgement {slowest_ms:.1f} ms")
-    )
     print(f"{total.payloads} payloads, {len(total.findings) + stalled} findings")
     return 1 if total.findings or stalled else 0
 
