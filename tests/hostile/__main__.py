@@ -46,6 +46,7 @@ def main() -> int:
         print(f"{verdict:14} {count:>9,}")
     stalled = total.slowest_seconds > SLOW_SECONDS
     seconds = time.monotonic() - began
+    slowest_ms = total.slowest_seconds * 1000
     print(f"seed {options.seed}, {seconds:.0f} s, slowest judgement {slowest_ms:.1f} ms")
     print(f"{total.payloads} payloads, {len(total.findings) + stalled} findings")
     return 1 if total.findings or stalled else 0
