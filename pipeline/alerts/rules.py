@@ -55,7 +55,7 @@ TICKS = _levels(n=3, p=3, f=3, a=4, pf=6, af=6, profil=4)
 """Ticks in a row before an alert opens; twice as many where chance may make one of them."""
 STRONG = 2
 PATIENT_SIGMAS = 3.2
-"""Standard deviations of chance alone from which on a minute counts towards an alert at all."""
+"""Standard deviations of chance alone from which on a low minute counts towards an alert at all."""
 DAY_FROM, DAY_TO = 6.5 * 3600, 23.0 * 3600
 """Seconds of the local day outside of which a handful of people is all there is, and each of them many pages."""
 NIGHT_SIGMAS = 1.5
@@ -186,10 +186,11 @@ class Verdict:
         night = (local_seconds[series] < DAY_FROM) | (local_seconds[series] > DAY_TO)
         need = np.where(z < 0, SIGMAS_DROP[codes[series]], SIGMAS_SPIKE[codes[series]]) + NIGHT_SIGMAS * night
         strong = np.abs(z) >= need
-        # A minute that chance alone seldom makes, and far beyond the noise of a level: several in a row are as sure.
+        # A minute so low that chance alone seldom makes it, and far beyond the noise of a level: several in a row are as
+        # sure. Not so upwards: one class that opens one page together makes several such minutes.
         by_chance = sigmas(found.x[series, window], mu[series, memory, window], CLUMPING[window], 0.0 * noise)
         ratio = found.x[series, window] / np.maximum(mu[series, memory, window], 1e-9)
-        patient = (window == 0) & ~night & (np.abs(by_chance) >= PATIENT_SIGMAS) & (np.abs(ratio - 1) >= need * noise)
+        patient = (window == 0) & ~night & (by_chance <= -PATIENT_SIGMAS) & (1 - ratio >= need * noise)
         unsure = ~(strong | patient)
         drop[series[unsure], memory[unsure], window[unsure]] = False
         spike[series[unsure], memory[unsure], window[unsure]] = False
