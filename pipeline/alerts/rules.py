@@ -186,8 +186,8 @@ class Verdict:
         night = (local_seconds[series] < DAY_FROM) | (local_seconds[series] > DAY_TO)
         need = np.where(z < 0, SIGMAS_DROP[codes[series]], SIGMAS_SPIKE[codes[series]]) + NIGHT_SIGMAS * night
         strong = np.abs(z) >= need
-        # A minute so low that chance alone seldom makes it, and far beyond the noise of a level: several in a row are as
-        # sure. Not so upwards: one class that opens one page together makes several such minutes.
+        # A minute so low that chance alone seldom makes it, and far beyond the noise of a level: several in a row are
+        # as sure. Not so upwards: one class that opens one page together makes several such minutes.
         by_chance = sigmas(found.x[series, window], mu[series, memory, window], CLUMPING[window], 0.0 * noise)
         ratio = found.x[series, window] / np.maximum(mu[series, memory, window], 1e-9)
         patient = (window == 0) & ~night & (by_chance <= -PATIENT_SIGMAS) & (1 - ratio >= need * noise)
