@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 from agents.ports import BatchEvent, DeadLetters, Letter, Meter, Sink
-from pipeline.core.columns import Columns, TooManyOriginsError, Words
+from pipeline.core.columns import FUTURE_US, Columns, TooManyOriginsError, Words
 from pipeline.core.position import Position
 from pipeline.errors import StoreUnavailable
 
@@ -22,19 +22,25 @@ CHUNK = 4000
 for the event loop, which waits for some 8 ms."""
 
 
+LETTER_UNIT = 256
+"""Bytes of a rejected value that weigh as much as an event: a flood of large ones must not wait in memory for a flush
+that is measured in events."""
+
+
 class _Open:
     """What has been taken since the last flush."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
         self.letters: list[Letter] = []
+        self.letter_bytes = 0
         self.events: list[BatchEvent] = []
         self.positions: dict[tuple[str, int], Position] = {}
         self.since: float | None = None
         """When the first of these was added, in the event loop's time; None while there is nothing to flush."""
 
     def __len__(self) -> int:
-        return len(self.columns) + len(self.letters)
+        return len(self.columns) + len(self.letters) + self.letter_bytes // LETTER_UNIT
 
 
 class VisitCounter:
@@ -108,6 +114,7 @@ class VisitCounter:
         for at, rejected in rejects:
             offset = batch.offset(start + at)
             self._open.letters.append(Letter(batch.tp.topic, batch.tp.partition, offset, values[at], rejected))
+            self._open.letter_bytes += len(values[at] or b"")
 
     def _filling(self) -> _Open:
         """What records, positions and acknowledgements are added to; its age begins with the first of them."""
@@ -117,12 +124,14 @@ class VisitCounter:
 
     def _note_position(self, batch: Any, read_ms: int) -> None:
         topic, partition = batch.tp
-        newest_ms = max(batch.timestamps, default=0)
+        # A producer may write any 64 bits for a timestamp. What is told of a partition never goes back: one record from
+        # the year 2100 would make the picture look fresh, and the detector wait, for as long.
+        newest_ms = min(max(batch.timestamps, default=0), read_ms)
         self._filling().positions[topic, partition] = Position(
             topic,
             partition,
             batch.next,
-            self._open.columns.tally.newest_us,
+            min(self._open.columns.tally.newest_us, read_ms * 1000 + FUTURE_US),
             newest_ms if newest_ms > 0 else read_ms,
             max(0, batch.highwater - batch.next),
         )

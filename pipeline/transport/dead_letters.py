@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+LETTER_BYTES = (2 << 20) - 8192
+"""Most bytes of a rejected value that are kept: what ent.rejects.v1 takes, less the headers. Only a compressed record
+can be longer; `error` says how long it was."""
 AT_ONCE = 1000
 """Letters under way at a time: a flood of rejects waits here, not in the producer's memory."""
 
@@ -65,7 +68,7 @@ class DeadLetterTopic:
                 await producer.send(
                     self._topic,
                     None,
-                    letter.value or b"",  # a tombstone has no bytes; a record needs some
+                    (letter.value or b"")[:LETTER_BYTES],  # a tombstone has no bytes; a record needs some
                     None,
                     None,
                     [

@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from pipeline.transport.consumer import BatchConsumer, TransportHooks
+from pipeline.transport.expanding import bound_expansion
 from pipeline.transport.logs import quieten_aiokafka
 from pipeline.transport.memory import keep_freed_memory
 from pipeline.transport.tables import QuickTableManager
@@ -50,6 +51,7 @@ def install(app: faust.App, *, flush: Callable[[], Awaitable[None]] | None = Non
     _hooks[app] = TransportHooks(flush, flush_timeout)
     quieten_aiokafka()
     keep_freed_memory()
+    bound_expansion()
 
     # `faust worker` switches its web server on unless its own command line says otherwise, whatever the settings say.
     app.boot_strategy.enable_web = False

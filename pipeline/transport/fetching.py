@@ -8,21 +8,25 @@ What bounds memory, whatever the lag and the compression:
       partition is held (`consumer_max_fetch_size`; all of one broker's together `FETCH_BYTES`);
     * a response is expanded one broker batch at a time, and handed out in batches of at most `BATCH_RECORDS` records or
       about `BATCH_BYTES` of values; the rest stays compressed, or inside that one broker batch, until it is asked for;
+    * a broker batch that would expand to more than `expanding.EXPANDED_BYTES`, or cannot be expanded at all, is handed
+      out as one record: its compressed bytes, which are no event and so end in the dead letters;
     * one poll hands out about `POLL_BYTES` over all partitions; then the bounded stream queue has to take them.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.errors import CorruptRecordException
 from faust.types import TP
 
 from pipeline.transport.batch import RecordBatch
+from pipeline.transport.expanding import CannotExpand
 
 MIB = 1 << 20
 FETCH_BYTES = 8 * MIB
@@ -33,6 +37,17 @@ BATCH_BYTES = 16 * MIB
 POLL_BYTES = 32 * MIB
 _SLICE = 100
 """Records looked at between two checks of the limits."""
+
+
+log = logging.getLogger(__name__)
+
+
+class _Unreadable(NamedTuple):
+    """Stands for the records of a broker batch that cannot be read."""
+
+    offset: int
+    value: bytes
+    timestamp: int
 
 
 class Allowance:
@@ -90,8 +105,14 @@ class BatchReader:
                     position = max(position, self._after)
                     continue
                 self._records = chain(records)  # an iterator that may be asked for several slices
-            some = list(islice(self._records, _SLICE))
-            ended = len(some) < _SLICE
+            some: list[Any] = []
+            try:
+                some.extend(islice(self._records, _SLICE))
+                ended = len(some) < _SLICE
+            except Exception as error:
+                # The broker took it, its checksum is right, and nobody can read it: one letter, and on to the next.
+                some += self._unreadable(error, max(position, some[-1].offset + 1 if some else 0))
+                ended = True
             if some and some[0].offset < position:  # the position lies inside the broker batch
                 some = [record for record in some if record.offset >= position]
             if some:
@@ -115,6 +136,16 @@ class BatchReader:
         if position == first:
             return []
         return [RecordBatch(TP(*tp), first, position, values, offsets, timestamps, readable_end(state) or position)]
+
+    def _unreadable(self, error: Exception, offset: int) -> list[_Unreadable]:
+        """What is handed out in place of the rest of the broker batch, from `offset` on."""
+        tp = self._result._topic_partition
+        log.error(
+            "%s partition %d: the records at offsets %d to %d cannot be read (%s); the dead letters get what there is.",
+            tp.topic, tp.partition, offset, self._after - 1, error,
+        )  # fmt: skip
+        payload = error.payload if isinstance(error, CannotExpand) else b""
+        return [_Unreadable(offset, payload, -1)] if offset < self._after else []
 
 
 def readable_end(state: Any) -> int | None:
