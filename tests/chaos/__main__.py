@@ -75,6 +75,8 @@ def print_report(report: Report) -> None:
         f"{report.judged - report.in_log} of them replayed; {report.verdict.repeated_letters} dead letters repeated; "
         f"workers started again {report.restarts} times"
     )
+    for detail in report.verdict.details:
+        print(f"  {detail}")
     if report.verdict.differing_views:
         print(f"views that differ from the ledger: {', '.join(report.verdict.differing_views)}")
     print(f"lost {report.verdict.lost}, doubled {report.verdict.doubled}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,6 +104,12 @@ class Arena:
         """kill -9."""
         self.gateway.kill()
         self.gateway.wait(10)
+
+    def keep_store(self) -> Path:
+        """A copy of the store's files beside the logs, for whoever looks into what a campaign lost; where it is."""
+        kept = self.folder / "store-after"
+        shutil.copytree(self.disk, kept, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+        return kept
 
     def start_gateway(self) -> None:
         """Start it again on its data."""
@@ -241,12 +250,16 @@ def running_arena(broker: str, folder: Path) -> Iterator[Arena]:
     """An arena without workers, with its broker ("apache" or "embedded"); its logs stay in `folder`."""
     kafka = folder / "kafka"
     kafka.mkdir()
-    with BROKERS[broker](kafka) as started, small_disk(folder / "store") as disk:
-        arena = Arena(started, folder, disk)
-        try:
-            yield arena
-        finally:
-            arena.close()
+    with warnings.catch_warnings():
+        # kafka-python leaves the sockets of connections that a dead broker refused to the garbage collector.
+        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+        with BROKERS[broker](kafka) as started, small_disk(folder / "store") as disk:
+            arena = Arena(started, folder, disk)
+            try:
+                yield arena
+            finally:
+                arena.close()
+        gc.collect()
 
 
 @contextmanager

@@ -125,6 +125,9 @@ def run(arena: Arena, seed: int, faults: list[Fault], rate: float, say: Callable
         )
     finally:
         store.close()
+    if not verdict.is_clean:
+        arena.kill_gateway()
+        say(f"the store's files are kept in {arena.keep_store()} (give --folder)")
     return Report(
         seed,
         arena.broker.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -16,6 +16,7 @@ from tests.acceptance.views import KEYS, expected, expected_minutes, shown
 from tests.chaos.flow import LATEST_S, Acknowledged
 from tests.core.oracle import Counted, verdict
 
+MOST_DETAILS = 40
 APPROXIMATE_ABOVE = 4_000
 """Visits and visitors of a row are exact up to here, within 1 % above."""
 
@@ -31,6 +32,8 @@ class Verdict:
     differing_views: tuple[str, ...]
     repeated_letters: int
     """Dead letters sent more than once: allowed, they carry where they came from."""
+    details: tuple[str, ...] = ()
+    """Where the figures differ: rows of the minutes, counts of letters; the first few."""
 
     @property
     def is_clean(self) -> bool:
@@ -59,7 +62,8 @@ def judge_campaign(
             rejected.add((record.partition, record.offset))
     ended = ended.replace(second=0, microsecond=0) + timedelta(minutes=1)
     minutes = int((ended - started).total_seconds()) // 60 + LATEST_S // 60 + 2
-    lost, doubled = _minutes(store, counted)
+    rows = _minutes(store, counted)
+    lost, doubled = -sum(n for n in rows.values() if n < 0), sum(n for n in rows.values() if n > 0)
     missing, surplus, repeated = _letters(broker, rejected, good)
     end = int(ended.timestamp())
     differing = tuple(
@@ -67,10 +71,14 @@ def judge_campaign(
         for view in KEYS
         if not _same(shown(store, view, ended, minutes), expected(counted, view, end - minutes * 60, end))
     )
-    return Verdict(lost + missing, doubled + surplus, differing, repeated)
+    details = [f"{datetime.fromtimestamp(key[0], UTC):%H:%M} {key[1:]}: {n:+d}" for key, n in sorted(rows.items()) if n]
+    if missing or surplus:
+        details.insert(0, f"dead letters: {missing} missing, {surplus} too many")
+    return Verdict(lost + missing, doubled + surplus, differing, repeated, tuple(details[:MOST_DETAILS]))
 
 
-def _minutes(store: Store, counted: Sequence[Counted]) -> tuple[int, int]:
+def _minutes(store: Store, counted: Sequence[Counted]) -> Counter[tuple[Any, ...]]:
+    """Hits of each row of `bi.traffic_minute` minus those of the ledger."""
     rows = store.execute(
         "SELECT toUnixTimestamp(minute), service, famille, domaine, region, academie, departement,"
         " projet, plateforme, exploitant, profil, hits FROM bi.traffic_minute"
@@ -80,7 +88,7 @@ def _minutes(store: Store, counted: Sequence[Counted]) -> tuple[int, int]:
         difference[tuple(key)] += hits
     for *key, hits, _visits, _visitors in expected_minutes(counted):
         difference[tuple(key)] -= hits
-    return -sum(n for n in difference.values() if n < 0), sum(n for n in difference.values() if n > 0)
+    return difference
 
 
 def _letters(broker: str, rejected: set[tuple[int, int]], good: set[tuple[int, int]]) -> tuple[int, int, int]:
