@@ -153,7 +153,7 @@ class LevelReader:
         closures = [InForce(*row) for row in self._store.execute(query("list_closures"), {"t": t})]
         calendar = self._references.calendar
         day = days.local_day("Paris", t)
-        oldest = min((row[9] for row in rows), default=t)
+        oldest = self._beginning(t, min((row[9] for row in rows), default=t))
         return Sample(
             t=t,
             main=self._counts(True, t, rows, closures),
@@ -164,6 +164,13 @@ class LevelReader:
             watermark_lag_seconds=mark.lag_seconds,
             closures=tuple(closure.why for closure in closures),
         )
+
+    def _beginning(self, t: int, oldest: float) -> float:
+        """When counting began, if within the last 70 minutes; `oldest` is the first page in them."""
+        if t - oldest >= SPAN_EDGES[-1] - 60:
+            return oldest
+        rows = self._store.execute(query("read_beginning"), {"t": t})
+        return float(rows[0][0]) if rows else oldest
 
     def _look_for_quiet(self, t: int) -> None:
         rows = self._store.execute(query("read_quiet_leaves"), {"t": t})

@@ -121,6 +121,11 @@ def test_events_that_a_worker_read_again_count_once_before_they_are_merged(admin
         admin.execute("SYSTEM START MERGES ent.cells")
 
 
+def test_counting_began_with_the_traffic_and_not_with_the_stragglers_that_come_first(worker: Store) -> None:
+    count(worker, [T - 1000, T - 700, T - 690, *range(T - 400, T)])
+    assert LevelReader(worker).sample(T, IN_TIME).measured_seconds == 400
+
+
 def test_visits_are_those_of_each_minute_added_up_over_five(worker: Store) -> None:
     #                     one minute              the one before    older than 300 s
     count(worker, [T - 5, T - 15, T - 25, T - 65, T - 75, T - 320], visits=[1, 1, 2, 1, 1, 9])
