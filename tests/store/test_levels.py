@@ -122,7 +122,7 @@ def test_events_that_a_worker_read_again_count_once_before_they_are_merged(admin
 
 
 def test_counting_began_with_the_traffic_and_not_with_the_stragglers_that_come_first(worker: Store) -> None:
-    count(worker, [T - 1000, T - 700, T - 690, *range(T - 400, T)])
+    count(worker, [T - 1000, T - 700, T - 690, *range(T - 400, T), *range(T - 400, T)])
     assert LevelReader(worker).sample(T, IN_TIME).measured_seconds == 400
 
 
