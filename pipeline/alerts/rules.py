@@ -81,6 +81,9 @@ LEARNING_NOISE = 1.5
 LEARNING_ALONE_DROP, LEARNING_ALONE_SPIKE = 0.75, 3.5
 LEARNING_FROM, LEARNING_TO = 7.25 * 3600, 21.75 * 3600
 """Seconds of the local day between which a learning series is judged: nights have no level."""
+CROWD = 20.0
+"""Times `LEARNING_PAST` from which on one with peers is judged at any hour, for losses of `LEARNING_DROP_MOST`: hardly
+any has so much in the dead of night, but a simulated morning at that hour, or great news."""
 
 LEAST_SHARE = 0.4
 """Of what is expected of a series: with more of it under open alerts, its rest is judged by the parts it has."""
@@ -138,6 +141,7 @@ class Verdict:
         drop_by, spike_by = DROP.T[codes], SPIKE.T[codes]
         spike_by = np.where(alone[:, None], np.maximum(spike_by, ALONE_SPIKE), spike_by)
         awake: Bools = np.ones(len(codes), dtype=bool)
+        crowded: Bools = np.zeros(len(codes), dtype=bool)
         if learning.any():
             # Where the country climbs fast, each series does so in its own way.
             wider = 1 + CLIMB * max(found.climb - CLIMB_FREE, 0.0)
@@ -148,12 +152,15 @@ class Verdict:
             spike_by = np.where((learning & alone)[:, None], LEARNING_ALONE_SPIKE, spike_by)
             by_day = (local_seconds >= LEARNING_FROM) & (local_seconds <= LEARNING_TO)
             awake = ~learning | ((found.past >= LEARNING_PAST[codes]) & by_day)
+            crowded = ~awake & ~alone & NARROW[codes] & (found.past >= CROWD * LEARNING_PAST[codes])
+            crowded[catalogue.main :] = False  # a profil goes to bed all at once
+            drop_by = np.where(crowded[:, None], np.maximum(drop_by, LEARNING_DROP_MOST), drop_by)
         if found.coarse:
             drop_by, spike_by = drop_by.copy(), spike_by.copy()
             drop_by[1 : catalogue.main] = np.maximum(drop_by[1 : catalogue.main], COARSE_DROP)
             spike_by[1 : catalogue.main] = np.maximum(spike_by[1 : catalogue.main], COARSE_SPIKE)
         drop: Bools = (x <= (1 - drop_by[:, :, None]) * mu) & (mu >= LEAST_DUE)
-        drop &= (awake & (found.past >= LEAST_PAST))[:, None, None]
+        drop &= ((awake | crowded) & (found.past >= LEAST_PAST))[:, None, None]
         spike: Bools = (x >= spike_by[:, :, None] * mu) & (x >= SPIKE_HITS) & (mu >= SPIKE_DUE)
         spike &= (awake & (found.past >= SPIKE_PAST))[:, None, None]
         # A return to the ordinary after something passing is neither: the far level has to agree by half, and the

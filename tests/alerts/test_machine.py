@@ -151,6 +151,18 @@ def test_data_that_stall_without_a_tick_are_said_once() -> None:
     assert machine.stalled(320.0, 0.0) == []
 
 
+def test_a_learning_crowd_in_the_middle_of_the_night_is_judged_and_what_a_night_has_is_not() -> None:
+    night = MORNING - 8 * 3600  # two o'clock in Paris
+    dead = outage(PLATEFORME, "Sud", start=-477)
+    crowd = watch(Country(days=0, story=dead), 12, start=night)
+    assert [(each.state, each.direction, each.kind, each.key) for each in crowd] == [
+        ("opened", "drop", "plateforme", "Sud")
+    ]
+    assert crowd[0].opened_at <= night + 6 * 60
+    assert watch(Country(days=0, rate=10, story=dead), 12, start=night) == []
+    assert watch(Country(days=0, story=outage(PLATEFORME, "Sud", left=0.5, start=-477)), 12, start=night) == []
+
+
 def test_a_country_that_is_learning_finds_what_is_dead() -> None:
     country = Country(days=0, learning=True, story=outage(PLATEFORME, "Sud", start=3, end=30))
     assert told(watch(country, 45)) == [
