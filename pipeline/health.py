@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+log = logging.getLogger(__name__)
+
+MOST_CLIENTS, CLIENT_SECONDS = 64, 10.0
+"""At once, and for how long each: an answer takes some milliseconds."""
 STUCK_SECONDS = 30.0
 """A worker is not healthy after so long without progress while records wait, without an answer of the broker, or
 without a beat of the event loop."""
@@ -135,6 +143,56 @@ class Watchdog:
         self._thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    """A thread for each client, but for few of them, and not for long."""
+
+    daemon_threads = True
+    request_queue_size = MOST_CLIENTS
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._open: dict[socket.socket, float] = {}
+        """Since when, monotonic; the oldest comes first."""
+        self._lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Take everyone in; where there are too many, the one who has been there longest has to go."""
+        with self._lock:
+            if len(self._open) >= MOST_CLIENTS:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                _hang_up(oldest)
+            self._open[request] = time.monotonic()
+        return True
+
+    def service_actions(self) -> None:
+        """Called twice a second: a client that sends a byte now and then holds its thread no longer than others."""
+        oldest = time.monotonic() - CLIENT_SECONDS
+        with self._lock:
+            for client, since in self._open.items():
+                if since < oldest:
+                    _hang_up(client)
+
+    def shutdown_request(self, request: Any) -> None:
+        """The client is done."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is gone is no news; what else goes wrong with one is a sentence, not a traceback."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            log.warning("A request for /metrics or /health failed: %r.", error)
+
+
+def _hang_up(client: socket.socket) -> None:
+    try:
+        client.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # gone already
+
+
 class HealthServer:
     """The HTTP server of /metrics and /health, on its own thread.
 
@@ -144,7 +202,7 @@ class HealthServer:
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry, pulse: Pulse) -> None:
         class Handler(BaseHTTPRequestHandler):
-            timeout = 10  # seconds a slow client may hold its thread
+            timeout = CLIENT_SECONDS
 
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
@@ -167,8 +225,7 @@ class HealthServer:
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing: a scrape every few seconds is no news."""
 
-        self._server = ThreadingHTTPServer((host, port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((host, port), Handler)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
         self._thread.start()

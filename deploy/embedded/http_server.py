@@ -10,7 +10,6 @@ import re
 import uuid
 from collections.abc import Callable, Hashable, Iterator
 from http.server import BaseHTTPRequestHandler
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from deploy.embedded.access import Access
@@ -28,6 +27,7 @@ from deploy.embedded.failures import (
     as_failure,
 )
 from deploy.embedded.http_body import Body, statement_and_rows
+from deploy.embedded.http_guard import GuardedHandler
 from deploy.embedded.http_sessions import SESSION_SECONDS, Lease, Sessions
 from deploy.embedded.logins import Logins
 from deploy.embedded.native_block import split
@@ -78,7 +78,7 @@ _CONTENT_TYPES = {
 _log = logging.getLogger(__name__)
 
 
-class HttpHandler(BaseHTTPRequestHandler):
+class HttpHandler(GuardedHandler, BaseHTTPRequestHandler):
     """One connection. The four attributes below are set on a subclass by the gateway."""
 
     engine: Engine
@@ -88,11 +88,7 @@ class HttpHandler(BaseHTTPRequestHandler):
     sessions: Sessions
 
     protocol_version = "HTTP/1.1"
-    timeout = 300
     wbufsize = 1 << 16
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing about each request."""
 
     def do_OPTIONS(self) -> None:
         """Browsers ask before they post."""
