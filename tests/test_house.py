@@ -26,7 +26,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
     "pipeline.core": {"schemas"},
     "agents": {"schemas", "pipeline.core", "pipeline.alerts"} | HALL,
-    "pipeline.topology": {"schemas", "pipeline.core", "pipeline.alerts", "pipeline.notify", "agents"} | WORKER | ADAPTERS | HALL,
+    "pipeline.topology": {"schemas", "pipeline.core", "pipeline.alerts", "pipeline.notify", "agents"}
+    | WORKER
+    | ADAPTERS
+    | HALL,
     "pipeline.app": {"pipeline.topology", "pipeline.transport"} | WORKER | HALL,
     "pipeline.transport": HALL,
     "pipeline.store": {"schemas", "pipeline.core", "pipeline.alerts"} | HALL,
