@@ -69,7 +69,10 @@ def add(starts_at: datetime, ends_at: datetime, why: str, **names: str | None) -
     """
     starts_at, ends_at = starts_at.replace(microsecond=0), ends_at.replace(microsecond=0)
     if ends_at <= starts_at:
-        raise UserError(f"The closure would end ({utc_text(ends_at)}) before it begins ({utc_text(starts_at)}).")
+        raise UserError(
+            f"The closure would end ({utc_text(ends_at)}) before it begins ({utc_text(starts_at)}); "
+            "a time of day is one of today, so write the end of a closure over midnight as RFC 3339."
+        )
     why = " ".join(why.split())
     if not why or len(why) > LONGEST_WHY:
         raise UserError(f"--why has {len(why)} characters: say in 1 to {LONGEST_WHY} why it is quiet.")
@@ -89,6 +92,8 @@ def add(starts_at: datetime, ends_at: datetime, why: str, **names: str | None) -
         )
         add_closure(store, closure)
     click.echo(f"{name}: {_who(closure)} from {utc_text(starts_at)} to {utc_text(ends_at)}, {printable(why)}")
+    if ends_at <= added_at:
+        click.echo("It is over already: alerts that were told stay; `list --all` shows it.", err=True)
 
 
 @closures.command("list")

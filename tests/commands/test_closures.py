@@ -79,8 +79,9 @@ def test_the_same_closure_added_twice_is_one_and_added_again_after_its_removal_i
 
 
 def test_what_is_over_is_listed_on_request_and_the_other_formats_say_the_same(instant_t: Run) -> None:
-    instant_t("closures", "add", "--famille", "communication", "--from", "2026-01-05T08:00:00Z", "--to",
-              "2026-01-05T09:00:00Z", "--why", "passé")  # fmt: skip
+    late = instant_t("closures", "add", "--famille", "communication", "--from", "2026-01-05T08:00:00Z", "--to",
+                     "2026-01-05T09:00:00Z", "--why", "passé")  # fmt: skip
+    assert late.err == "It is over already: alerts that were told stay; `list --all` shows it.\n"
     instant_t("closures", "add", "--exploitant", "edifice", "--from", ENDS.isoformat(), "--to",
               (ENDS + timedelta(hours=1)).isoformat(), "--why", "à venir")  # fmt: skip
     assert [row["who"] for row in listed(instant_t)] == ["exploitant Edifice"]
