@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -62,11 +63,13 @@ def test_a_worker_wedged_in_any_way_ends_itself_and_a_sound_one_does_not(stack: 
     ends = {
         way: log.read_text().rpartition("The worker stops: ")[2].split(" for ")[0] for way, (_, log) in wedged.items()
     }
+    # Either is true of it, and which is said depends on whether the end of the log was asked for in time.
+    paused = re.sub(r"\d+ records", "some records", ends.pop("pause_partitions"))
+    assert paused in ("stuck: the broker has answered no fetch", "stuck: some records wait and none became durable")
     assert ends == {
         "block_loop": "stuck: the event loop has not run",
         "hang_flush": "stuck: 200 records wait and none became durable",
         "hang_insert": "stuck: 200 records wait and none became durable",
-        "pause_partitions": "stuck: the broker has answered no fetch",
         "kill_fetcher": "stuck: the broker has answered no fetch",
         "block_consumer_thread": "stuck: the broker has answered no fetch",
     }
