@@ -82,7 +82,8 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Spawned, so that the numbers of threads above hold for them; a country each, so that memory is given back.
     with multiprocessing.get_context("spawn").Pool(min(options.jobs, len(trials)), maxtasksperchild=1) as pool:
-        jobs = [pool.apply_async(run, (trial,), {"baselines": not options.no_baselines}) for trial in trials]
+        longest_first = sorted(trials, key=lambda trial: -len(trial.draws))
+        jobs = [pool.apply_async(run, (trial,), {"baselines": not options.no_baselines}) for trial in longest_first]
         for number, job in enumerate(jobs, 1):
             for outcome in job.get():
                 outcomes.append(outcome)

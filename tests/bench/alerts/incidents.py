@@ -6,6 +6,7 @@ enough of each kind; two that share most of their leaves are kept apart in time.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,10 @@ _LARGE, _SMALL = 60.0, 6.0
 """Hits a minute that divide the size classes."""
 _KEPT_APART = 80 * 60
 """Seconds between two incidents that share most of their leaves."""
+_KEPT_FROM_NATIONAL = 40 * 60
+"""The same where one of them is national: its parts must not have to wait."""
+_SLOTS = 16
+"""Of a full day, 54 minutes each: two more than wide incidents, since a national one keeps others away."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Kind:
         return "drop" if self.left[1] < 1 else "spike"
 
 
-_TERRITORY = ("academie", "famille", "plateforme", "exploitant", "national", "profil")
+_TERRITORY = ("academie", "famille", "plateforme", "exploitant", "profil")
 DEAD = Kind("N/P/F/A down >= 90 %", (0.0, 0.1), _TERRITORY)
 HALF = Kind("N/P/F/A -50 %", (0.5, 0.5), _TERRITORY)
 THIRD = Kind("N/P/F/A -30 %", (0.7, 0.7), _TERRITORY)
@@ -73,6 +78,7 @@ NARROW_KINDS = (AF_DEAD, AF_DOUBLE, AF_DEAD_MID, PF_DEAD, AF_DOUBLE_MID, AF_DEAD
 LEAK = Kind("leak to -60 % over 2 h", (0.4, 0.4), ("academie", "famille", "plateforme"), (_LARGE, 3_000.0), (150, 160),
             ramp=120)  # fmt: skip
 SILENCE = Kind("small service silent for hours", (0.0, 0.0), _AF, (0.7, _SMALL), (270, 280))
+_NARROW_NAMES = frozenset(kind.name for kind in (*NARROW_KINDS, LEAK, SILENCE))
 KINDS = (*WIDE_KINDS, *NARROW_KINDS, LEAK, SILENCE)
 
 
@@ -130,18 +136,26 @@ class Planner:
         self._columns = rates.hits.reshape(len(world.portals), len(FAMILLES), MINUTES)
 
     def fill(self, wide: list[Kind], narrow: list[Kind]) -> list[Incident]:
-        """A full day, from 07:40 to 21:40: each hour one wide incident, and two narrow ones outside of it.
+        """A full day, from 07:40 to 22:00: each 54 minutes one wide incident, and two narrow ones outside of it.
+
+        One of the wide ones, not before 10:20, is national: it comes first here, as it has no place beside others.
 
         Args:
-            wide: Kinds in the order in which they are to come, 14 at most; what finds no place is left out.
+            wide: Kinds in the order in which they are to come, 14 at most; what finds no place is tried again later.
             narrow: The same, 28 at most.
         """
-        for number in range(14):
-            start = int((7 + 40 / 60 + number) * 3_600)
-            for kind in wide[number : number + 1]:
-                self.plant(kind, start + int(self.dice.integers(0, 900)))
-            for kind in narrow[2 * number : 2 * number + 2]:
-                self.plant(kind, start + int(self.dice.integers(0, 1_200)))
+        todo, beside = deque(wide), deque(narrow)
+        national = int(self.dice.integers(3, 13))
+        self.plant(replace(todo.popleft(), kinds=("national",)), _start_of(national))
+        for number in range(_SLOTS):
+            start = _start_of(number)
+            if todo and number != national and not self.plant(todo[0], start + int(self.dice.integers(0, 900))):
+                todo.rotate(-1)
+            elif todo and number != national:
+                todo.popleft()
+            for kind in [beside.popleft() for _ in range(min(2, len(beside)))]:
+                if not self.plant(kind, start + int(self.dice.integers(0, 1_200))):
+                    beside.append(kind)
         return self.planted
 
     def fill_slowly(self) -> list[Incident]:
@@ -176,18 +190,24 @@ class Planner:
 
     def _compatible(self, one: Incident, other: Incident) -> bool:
         """Whether two may be in the same day: not both the same pages, neither hidden in the other."""
-        if one.start >= other.end + _KEPT_APART or other.start >= one.end + _KEPT_APART:
+        apart = _KEPT_FROM_NATIONAL if "national" in (one.series, other.series) else _KEPT_APART
+        if one.start >= other.end + apart or other.start >= one.end + apart:
             return True
         busy = self.rates.hits[:, one.start // 60]
         both = float(common(one.named, other.named) @ busy)
         share = both / max(min(float(one.weight @ busy), float(other.weight @ busy)), 1e-9)
         together = one.start < other.end and other.start < one.end
         # A narrow one within a wide one cannot be told from it; two wide ones have a crossing in common.
-        return share < (0.02 if together and one.kind not in WIDE_KINDS else 0.5)
+        return share < (0.02 if together and one.kind.name in _NARROW_NAMES else 0.5)
+
+
+def _start_of(number: int) -> int:
+    """The second at which a slot of a full day begins."""
+    return int((7 + 40 / 60 + 0.9 * number) * 3_600)
 
 
 def _chances(kinds: tuple[str, ...]) -> Doubles:
-    chance = {"academie": 0.36, "famille": 0.2, "plateforme": 0.2, "exploitant": 0.04, "national": 0.1, "profil": 0.1}
+    chance = {"academie": 0.4, "famille": 0.22, "plateforme": 0.22, "exploitant": 0.06, "profil": 0.1}
     weights = np.array([chance.get(kind, 1.0) for kind in kinds])
     shares: Doubles = weights / weights.sum()
     return shares
