@@ -115,9 +115,7 @@ class Watch:
         try:
             await self._work(loop)
             self._pause = 0.0
-        except StoreUnavailable as error:
-            self._fail(loop, logging.WARNING, "wait", error)
-        except ReceiverUnavailable as error:  # what is written and not published is found by taking over
+        except (StoreUnavailable, ReceiverUnavailable) as error:  # what is not published is found by taking over
             self._fail(loop, logging.WARNING, "wait", error)
         except StoreRefused as error:
             self._fail(loop, logging.ERROR, "were refused", error)

@@ -221,7 +221,7 @@ class LevelReader:
 
     def _missed_since(self, t: int, usual: Any, silent: Any) -> Any:
         """The reference's pages since the last look at the quiet leaves, or since a leaf fell silent after it."""
-        spans = np.minimum(silent, np.where(silent > t - self._quiet_at, t - self._quiet_at, silent))
+        spans = np.minimum(silent, t - self._quiet_at)
         total = np.zeros(len(silent))
         for span in range(SPANS):
             near, far = SPAN_EDGES[span], SPAN_EDGES[span + 1]
