@@ -10,7 +10,6 @@ of the view is compared with what was sent.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import json
@@ -18,14 +17,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
 from tests.acceptance.stack import Stack
 from tests.bench.processes import peak_mb, resident_mb
 from tests.bench.stacks import bench_stack
-from tests.bench.steady_flow import Ledger, SteadyFlow
+from tests.bench.steady_flow import Ledger, SteadyFlow, steady_options
 from tests.support.gateway import start_gateway, wait_until_ready
 from tests.support.machine import machine
 
@@ -235,13 +233,7 @@ def compare(stack: Stack, ledger: Ledger) -> tuple[int, int]:
 
 def main() -> None:
     """Print the report; the exit status is 1 when anything was lost or doubled."""
-    parser = argparse.ArgumentParser(prog="bench outage", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--rate", type=int, default=5_000)
-    parser.add_argument("--broker", choices=("embedded", "apache"), default="apache")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcome there as well")
-    options = parser.parse_args()
-    print(f"{machine()}; {options.broker} broker, {options.rate:,} events/s, {options.minutes:g} minutes", flush=True)
+    options = steady_options("outage", __doc__, minutes=10.0, kept="the outcome")
     with bench_stack(options.broker) as stack:
         outcome = play(stack, options.rate, options.minutes * 60, lambda line: print(line, flush=True))
     report(outcome)

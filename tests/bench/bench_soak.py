@@ -9,13 +9,11 @@ each series behind the warm-up. At the end each minute and service of the view i
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +23,7 @@ from tests.bench.bench_outage import compare
 from tests.bench.live_edge import LiveEdge
 from tests.bench.processes import cpu_seconds, resident_mb
 from tests.bench.stacks import bench_stack
-from tests.bench.steady_flow import SteadyFlow
+from tests.bench.steady_flow import SteadyFlow, steady_options
 from tests.support.machine import machine
 
 EVERY = 10.0
@@ -142,13 +140,7 @@ def report(series: Series) -> None:
 
 def main() -> None:
     """Print the report; the exit status is 1 when anything was lost or doubled."""
-    parser = argparse.ArgumentParser(prog="bench soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--rate", type=int, default=5_000)
-    parser.add_argument("--broker", choices=("embedded", "apache"), default="apache")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there as well")
-    options = parser.parse_args()
-    print(f"{machine()}; {options.broker} broker, {options.rate:,} events/s, {options.minutes:g} minutes", flush=True)
+    options = steady_options("soak", __doc__, minutes=30.0, kept="every sample")
     with bench_stack(options.broker) as stack:
         series = play(stack, options.rate, options.minutes * 60, lambda line: print(line, flush=True))
     print(machine())

@@ -5,12 +5,14 @@ Events happen when they are sent. Of every hundred, five repeat the one ten befo
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import multiprocessing
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -19,6 +21,7 @@ from aiokafka import AIOKafkaProducer
 from pipeline.topics import VISITS
 from tests.acceptance.awkward import UAIS
 from tests.core.oracle import PROFIL_ROWS, SERVICE_ROWS
+from tests.support.machine import machine
 
 TICK = 0.05
 """Seconds between two bursts."""
@@ -190,3 +193,22 @@ def _ledger(bursts: list[tuple[int, int, int]]) -> Ledger:
             if count:
                 hits[minute, service] = hits.get((minute, service), 0) + count
     return Ledger(bursts[-1][2] if bursts else 0, bad, hits)
+
+
+def steady_options(name: str, about: str | None, *, minutes: float, kept: str) -> argparse.Namespace:
+    """The options of a bench that holds a steady flow; it says first what it runs on, and how.
+
+    Args:
+        name: of the bench.
+        about: for `--help`.
+        minutes: how long it runs by default.
+        kept: what `--json` keeps.
+    """
+    parser = argparse.ArgumentParser(prog=f"bench {name}", description=about)
+    parser.add_argument("--minutes", type=float, default=minutes)
+    parser.add_argument("--rate", type=int, default=5_000)
+    parser.add_argument("--broker", choices=("embedded", "apache"), default="apache")
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"write {kept} there as well")
+    given = parser.parse_args()
+    print(f"{machine()}; {given.broker} broker, {given.rate:,} events/s, {given.minutes:g} minutes", flush=True)
+    return given
