@@ -21,7 +21,7 @@ from pipeline.settings import Settings
 from pipeline.store import migrate
 from pipeline.store.client import Store
 from pipeline.topics import REJECTS, VISITS
-from tests.support.brokers import Broker, free_port
+from tests.support.brokers import Broker, apache_kafka, embedded_broker, free_port
 from tests.support.gateway import GatewayHandle, running_gateway
 
 QUIET = 90.0
@@ -165,3 +165,15 @@ def running_stack(broker: Broker, folder: Path) -> Iterator[Stack]:
                 if worker.poll() is None:
                     worker.kill()
                     worker.wait(10)
+
+
+@contextmanager
+def fresh_stack(kind: str, folder: Path) -> Iterator[Stack]:
+    """A stack with a broker of its own, `embedded` or `apache`; no worker runs yet."""
+    if kind == "embedded":
+        with embedded_broker() as broker, running_stack(broker, folder) as stack:
+            yield stack
+    else:
+        (folder / "kafka").mkdir()
+        with apache_kafka(folder / "kafka") as broker, running_stack(broker, folder) as stack:
+            yield stack

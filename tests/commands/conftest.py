@@ -99,27 +99,21 @@ def use_broker(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Broker:
     return broker
 
 
-def point_at(gateway: GatewayHandle, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands use a gateway as the embedded store of a state folder."""
+def point_at(gateway: GatewayHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands use a gateway as the embedded store of its state folder."""
     monkeypatch.setenv("INSTANT_T_CLICKHOUSE_PORT", str(gateway.native_port))
-    monkeypatch.setenv("INSTANT_T_STATE", state)
+    monkeypatch.setenv("INSTANT_T_STATE", str(gateway.state))
 
 
 @pytest.fixture
 def use_gateway(gateway: GatewayHandle, monkeypatch: pytest.MonkeyPatch) -> GatewayHandle:
     """Commands of this test use the migrated store."""
-    point_at(gateway, _state(gateway), monkeypatch)
+    point_at(gateway, monkeypatch)
     return gateway
 
 
 @pytest.fixture
 def use_empty_gateway(empty_gateway: GatewayHandle, monkeypatch: pytest.MonkeyPatch) -> GatewayHandle:
     """Commands of this test use the store without a schema."""
-    point_at(empty_gateway, _state(empty_gateway), monkeypatch)
+    point_at(empty_gateway, monkeypatch)
     return empty_gateway
-
-
-def _state(gateway: GatewayHandle) -> str:
-    arguments = gateway.process.args
-    assert isinstance(arguments, list)
-    return str(arguments[arguments.index("--state") + 1])

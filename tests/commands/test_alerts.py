@@ -51,14 +51,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHandle]:
 
 @pytest.fixture
 def use_store(store: GatewayHandle, monkeypatch: pytest.MonkeyPatch) -> GatewayHandle:
-    point_at(store, state(store), monkeypatch)
+    point_at(store, monkeypatch)
     return store
-
-
-def state(handle: GatewayHandle) -> str:
-    arguments = handle.process.args
-    assert isinstance(arguments, list)
-    return str(arguments[arguments.index("--state") + 1])
 
 
 @pytest.mark.usefixtures("use_store")
@@ -127,7 +121,7 @@ class Following:
 
     def __init__(self, handle: GatewayHandle, *arguments: str) -> None:
         environment = os.environ | {
-            "INSTANT_T_STATE": state(handle), "INSTANT_T_CLICKHOUSE_PORT": str(handle.native_port),
+            "INSTANT_T_STATE": str(handle.state), "INSTANT_T_CLICKHOUSE_PORT": str(handle.native_port),
         }  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pipeline", "alerts", "--follow", *arguments], env=environment, text=True,

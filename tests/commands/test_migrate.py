@@ -130,7 +130,7 @@ class TestSchema:
     ) -> None:
         monkeypatch.setenv("INSTANT_T_KAFKA", broker.address)
         with running_gateway(tmp_path) as gateway:
-            point_at(gateway, str(tmp_path), monkeypatch)
+            point_at(gateway, monkeypatch)
             first = instant_t("migrate")
             second = instant_t("migrate")
             with closing(Store(gateway.url("default"))) as reader:

@@ -123,7 +123,7 @@ def test_kill_9_in_the_middle_of_inserts_loses_no_acknowledged_row(tmp_path: Pat
     native, http = free_ports(2)
     process = start_gateway(tmp_path, native, http)
     try:
-        handle = GatewayHandle(native, http, process, load_when_ready(process, tmp_path), "")
+        handle = GatewayHandle(tmp_path, native, http, process, load_when_ready(process, tmp_path), "")
         acknowledged: list[int] = []
         with closing(connect(handle, "admin")) as admin:
             admin.execute("CREATE DATABASE ent")

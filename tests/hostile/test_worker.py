@@ -14,12 +14,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from pipeline.topics import VISITS
-from tests.acceptance.stack import Stack, running_stack
+from tests.acceptance.stack import Stack, fresh_stack
 from tests.core.oracle import Counted, verdict
 from tests.core.traffic import value
 from tests.hostile import payloads, tokens
 from tests.hostile.payloads import Record
-from tests.support.brokers import apache_kafka, embedded_broker
 
 CODECS = ("lz4", "zstd", "gzip", "snappy", None)
 PAYLOADS = 3_000
@@ -30,14 +29,8 @@ BROKER_LIMIT = 1_000_000
 @pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     """A fresh pipeline without workers, on each broker."""
-    if request.param == "embedded":
-        with embedded_broker() as broker, running_stack(broker, tmp_path) as running:
-            yield running
-    else:
-        folder = tmp_path / "kafka"
-        folder.mkdir()
-        with apache_kafka(folder) as broker, running_stack(broker, tmp_path) as running:
-            yield running
+    with fresh_stack(request.param, tmp_path) as running:
+        yield running
 
 
 HEADERS: tuple[list[tuple[str, bytes]], ...] = (
@@ -198,13 +191,13 @@ def test_a_bomb_ends_in_one_dead_letter_and_the_worker_goes_on(stack: Stack) -> 
 
 def test_timestamps_of_any_64_bits_neither_end_a_worker_nor_spoil_the_freshness(tmp_path: Path) -> None:
     """Apache Kafka refuses those from the future; the embedded broker takes them all."""
-    with embedded_broker() as broker, running_stack(broker, tmp_path) as stack:
+    with fresh_stack("embedded", tmp_path) as stack:
         now_ms = time.time_ns() // 1_000_000
         tomorrow_ms = now_ms + 86_400_000
         records = [Record(value(event_time=now_ms), stamp) for stamp in sorted(set(tokens.STAMPS)) if stamp >= 0]
         records += [Record(value(event_time=now_ms), now_ms), Record(value(event_time=tomorrow_ms), tomorrow_ms)] * 10
         worker = stack.start_worker()
-        stack.sent = asyncio.run(flood(broker.address, records, random.Random(2)))
+        stack.sent = asyncio.run(flood(stack.broker.address, records, random.Random(2)))
         stack.wait_counted()
         store = stack.store()
         newest, deadline = 0, time.monotonic() + 20

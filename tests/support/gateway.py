@@ -20,8 +20,9 @@ _PROJECT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class GatewayHandle:
-    """A running gateway: where it listens on 127.0.0.1, its process, and the passwords."""
+    """A running gateway: its state folder, where it listens on 127.0.0.1, its process, and the passwords."""
 
+    state: Path
     native_port: int
     http_port: int
     process: subprocess.Popen[str]
@@ -89,6 +90,6 @@ def running_gateway(state: Path) -> Iterator[GatewayHandle]:
     process = start_gateway(state, native_port, http_port)
     try:
         ready_line = wait_until_ready(process)
-        yield GatewayHandle(native_port, http_port, process, load(state), ready_line)
+        yield GatewayHandle(state, native_port, http_port, process, load(state), ready_line)
     finally:
         stop(process)
