@@ -27,8 +27,14 @@ class Teller(Protocol):
 class Board(Protocol):
     """What shows that the worker lives: metrics and health."""
 
-    def beat(self, lags: Mapping[tuple[str, int], int], heard: bool) -> None:
-        """Called at every beat with the lag of each assigned partition, and whether the broker has answered since."""
+    def beat(self, lags: Mapping[tuple[str, int], int], heard: bool, joined: bool) -> None:
+        """Called at every beat.
+
+        Args:
+            lags: of each assigned partition.
+            heard: whether the broker has answered since the last beat.
+            joined: whether the worker is a member of its group.
+        """
 
 
 def make(
@@ -36,6 +42,7 @@ def make(
     latest: Callable[[], Sequence[Position]],
     lags: Callable[[], Mapping[tuple[str, int], int]],
     heard: Callable[[], bool],
+    joined: Callable[[], bool],
     teller: Teller,
     thread: Executor,
     board: Board,
@@ -47,6 +54,7 @@ def make(
         latest: the positions of the last flush, by partition.
         lags: records behind, by assigned partition.
         heard: whether the broker has answered a fetch since the last call, or has none to answer.
+        joined: whether the consumer group has given the worker its partitions (or none), and takes none back now.
         teller: the sink.
         thread: the sink's own thread.
         board: metrics and health.
@@ -71,7 +79,7 @@ def make(
     async def report_progress() -> None:
         nonlocal telling
         assigned = dict(lags())
-        board.beat(assigned, heard())
+        board.beat(assigned, heard(), joined())
         if telling is not None and not telling.done():
             return  # the sink's thread waits for the store
         known = {(p.topic, p.partition): p for p in latest()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import faust
 
@@ -17,6 +17,9 @@ from pipeline.settings import Settings
 from pipeline.worker_board import WorkerBoard
 
 log = logging.getLogger(__name__)
+
+REBALANCES = 3
+"""A worker that has joined nothing after so many rebalance timeouts of its group never will."""
 
 
 def _end(reason: object) -> None:
@@ -43,18 +46,33 @@ def _is_reachable(addresses: Sequence[str]) -> bool:
     return False
 
 
-def create_app(settings: Settings) -> faust.App:
+class _App(faust.App):  # type: ignore[misc]
+    """Faust begins an app's own tasks once it has joined its group; a worker is looked at before that."""
+
+    before_start: Callable[[], None]
+
+    async def on_first_start(self) -> None:
+        await super().on_first_start()
+        self.before_start()
+
+
+def create_app(settings: Settings, *, join_seconds: float | None = None) -> faust.App:
     """Build the app with everything wired; nothing connects before it starts.
+
+    Args:
+        settings: the worker's.
+        join_seconds: how long joining the consumer group may take; unless given, as long as three rebalances.
 
     Raises:
         UserError: the embedded store has never been started, and no other is named.
     """
-    app = faust.App(settings.group, **transport.app_settings(settings.kafka, settings.session_timeout))
-    board = WorkerBoard(Metrics(), Pulse(stuck_seconds=settings.stuck_seconds))
+    app = _App(settings.group, **transport.app_settings(settings.kafka, settings.session_timeout))
+    join_seconds = join_seconds or REBALANCES * transport.rebalance_seconds(settings.session_timeout)
+    board = WorkerBoard(Metrics(), Pulse(stuck_seconds=settings.stuck_seconds, join_seconds=join_seconds))
     topology.wire(app, settings, board, _end_worker)
     servers: list[HealthServer | Watchdog] = []
 
-    async def serve_health() -> None:
+    def serve_health() -> None:
         servers.append(Watchdog(board.pulse, _end, lambda: _is_reachable(settings.kafka)))
         try:
             server = HealthServer(settings.metrics_host, settings.metrics_port, board.metrics.registry, board.pulse)
@@ -72,7 +90,7 @@ def create_app(settings: Settings) -> faust.App:
         while servers:
             servers.pop().close()
 
-    app.task(serve_health)
+    app.before_start = serve_health
     app.on_before_shutdown.connect(stop_health, weak=False)
     return app
 

@@ -23,6 +23,9 @@ STUCK_SECONDS = 30.0
 without a beat of the event loop."""
 EXCUSED_SECONDS = 50.0
 """A failed insert explains a lack of progress for so long: one try may last 30 s, the pause before it 6."""
+JOIN_SECONDS = 90.0
+"""A worker may ask its consumer group for partitions for so long: the group waits at most 30 s for a member that is
+still flushing, and may have to begin again."""
 
 
 class Pulse:
@@ -31,26 +34,41 @@ class Pulse:
     Args:
         clock: monotonic seconds.
         stuck_seconds: how long a sign may be missing.
+        join_seconds: how long joining the consumer group may take, at the start and again.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, stuck_seconds: float = STUCK_SECONDS) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        stuck_seconds: float = STUCK_SECONDS,
+        join_seconds: float = JOIN_SECONDS,
+    ) -> None:
         self.stuck_seconds = stuck_seconds
+        self._join_seconds = join_seconds
         self._clock = clock
         self._beat: float | None = None
         self._lag = 0
+        self._joined = clock()
+        """When it was last seen to be a member; until the first beat, when it began."""
         self._progress = clock()
         self._heard = clock()
         self._refused = -EXCUSED_SECONDS
 
-    def beat(self, lag: int, heard: bool) -> None:
+    def beat(self, lag: int, heard: bool, joined: bool = True) -> None:
         """The event loop runs.
 
         Args:
             lag: records known to wait, over all partitions of this worker.
             heard: whether the broker has answered since the last beat, or there is nothing to ask it for.
+            joined: whether the consumer group has given the worker its partitions, and takes none back now.
         """
         now = self._clock()
         first = self._beat is None  # records that waited for the worker to start are no fault of its
+        if joined:
+            self._joined = now
+        elif self._beat is not None:  # while it joins, it can neither read nor be heard: that time does not count
+            self._progress += now - self._beat
+            self._heard += now - self._beat
         self._beat = now
         self._lag = lag
         if heard or first:
@@ -70,7 +88,10 @@ class Pulse:
         """What is wrong, in words; None when records flow or there are none to read."""
         now = self._clock()
         if self._beat is None:
-            return "starting: the worker has not joined its consumer group yet"
+            asked = now - self._joined
+            if asked <= self._join_seconds:
+                return "starting: the worker has not joined its consumer group yet"
+            return f"stuck: the worker has not joined its consumer group for {asked:.0f} s"
         is_blocked = now - self._beat > self.stuck_seconds
         since, words = (self._beat, "the event loop has not run") if is_blocked else self._moved()
         if now - since <= self.stuck_seconds:
@@ -80,13 +101,30 @@ class Pulse:
     def silent_for(self) -> float:
         """Seconds for which a sign of life has been missing that a new start could bring back; 0 when all is well."""
         now = self._clock()
-        if self._beat is None or self._is_excused(now):
+        if self._beat is None:
+            asked = now - self._joined
+            return asked if asked > self._join_seconds else 0.0
+        if self._is_excused(now):
             return 0.0
         silent = now - min(self._beat, self._moved()[0])
         return silent if silent > self.stuck_seconds else 0.0
 
+    def is_lost(self) -> bool:
+        """Whether it has been silent for so long that only a new start can help."""
+        silent = self.silent_for()
+        if self._beat is None or (self._is_joining and self._clock() - self._beat < 2 * self.stuck_seconds):
+            return silent > self._join_seconds
+        return silent >= 2 * self.stuck_seconds
+
+    @property
+    def _is_joining(self) -> bool:
+        """Whether it was no member at the last beat."""
+        return self._beat is not None and self._beat > self._joined
+
     def _moved(self) -> tuple[float, str]:
         """When something last moved, and what is to be said once that is too long ago."""
+        if self._is_joining:
+            return self._joined, "its consumer group has given it no partitions"
         if self._lag:
             return self._progress, f"{self._lag} records wait and none became durable"
         return self._heard, "the broker has answered no fetch"
@@ -100,8 +138,9 @@ class Pulse:
 class Watchdog:
     """Ends a worker that lives and no longer moves, from a thread of its own: a blocked event loop does not hold it up.
 
-    It acts when a sign of life is missing for twice the pulse's limit: /health has said so for as long. A worker that
-    waits for ClickHouse is left alone, and so is one whose broker is away: a new start would help neither.
+    It acts when a sign of life is missing for twice the pulse's limit: /health has said so for as long; or when joining
+    the consumer group takes longer than it ever should. A worker that waits for ClickHouse is left alone, and so is one
+    whose broker is away: a new start would help neither.
 
     Args:
         pulse: the worker's.
@@ -128,7 +167,7 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._look_seconds):
-            if self._pulse.silent_for() < 2 * self._pulse.stuck_seconds:
+            if not self._pulse.is_lost():
                 self._reachable_for = 0
                 continue
             # A broker that has just come back gets the time to be joined again.

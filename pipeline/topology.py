@@ -70,6 +70,7 @@ def wire(
             latest=counter.latest,
             lags=lambda: transport.lags(app, topics.VISITS),
             heard=lambda: transport.heard(app),
+            joined=lambda: transport.joined(app),
             teller=sink,
             thread=insert_thread,
             board=board,

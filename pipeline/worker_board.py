@@ -39,7 +39,7 @@ class WorkerBoard:
         self._newest_arrival = max(self._newest_arrival, newest_arrival_ms / 1000)
         self.pulse.progress()
 
-    def beat(self, lags: Mapping[tuple[str, int], int], heard: bool) -> None:
+    def beat(self, lags: Mapping[tuple[str, int], int], heard: bool, joined: bool = True) -> None:
         """The event loop runs; these are the lags of the assigned partitions."""
         partitions = {partition for _, partition in lags}
         for gone in self._partitions - partitions:
@@ -47,7 +47,7 @@ class WorkerBoard:
         for (_, partition), lag in lags.items():
             self.metrics.lag.labels(str(partition)).set(lag)
         self._partitions = partitions
-        self.pulse.beat(sum(lags.values()), heard)
+        self.pulse.beat(sum(lags.values()), heard, joined)
 
     def inserted(self, rows: int, seconds: float) -> None:
         """Rows of cells have been inserted."""

@@ -16,6 +16,9 @@ holes, every second. `0001-record-batches.md` says why this exists and what was 
 
 from pipeline.transport.batch import BatchSchema, RecordBatch
 from pipeline.transport.consumer import TransportHooks
-from pipeline.transport.driver import app_settings, heard, install, lags
+from pipeline.transport.driver import app_settings, heard, install, joined, lags, rebalance_seconds
 
-__all__ = ["BatchSchema", "RecordBatch", "TransportHooks", "app_settings", "heard", "install", "lags"]
+__all__ = [
+    "BatchSchema", "RecordBatch", "TransportHooks", "app_settings", "heard", "install", "joined", "lags",
+    "rebalance_seconds",
+]  # fmt: skip

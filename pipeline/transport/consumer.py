@@ -302,6 +302,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         heard, self._answered = answered != self._answered, answered
         return heard
 
+    def joined(self) -> bool:
+        """Whether the group has given this worker its partitions, or none; False while it is asked, also for others."""
+        consumer = self._thread._consumer
+        subscription = consumer._subscription.subscription if consumer is not None else None
+        if subscription is None:
+            return False
+        return not (subscription._reassignment_in_progress or consumer._coordinator.need_rejoin(subscription))
+
     def _assignment(self) -> Any:
         consumer = self._thread._consumer
         subscription = consumer._subscription.subscription if consumer is not None else None

@@ -73,6 +73,17 @@ def heard(app: faust.App) -> bool:
     return consumer.heard() if isinstance(consumer, BatchConsumer) else True
 
 
+def joined(app: faust.App) -> bool:
+    """Whether the consumer group has given this worker its partitions, or none, and takes none back now."""
+    consumer = app._consumer
+    return consumer.joined() if isinstance(consumer, BatchConsumer) else True
+
+
+def rebalance_seconds(session_timeout: float) -> float:
+    """How long the group waits for a member that is still flushing (`install`: flush_timeout, twice)."""
+    return max(30.0, 3 * session_timeout)
+
+
 def app_settings(kafka: Sequence[str], session_timeout: float) -> dict[str, Any]:
     """Keyword arguments for `faust.App(id, **app_settings(…))`.
 
@@ -81,14 +92,13 @@ def app_settings(kafka: Sequence[str], session_timeout: float) -> dict[str, Any]
         session_timeout: consumer session in seconds. Apache Kafka refuses less than 6; Tansu makes every join wait for
             half of it (at least 1 s), so 2 there.
     """
-    rebalance_timeout = max(30.0, 3 * session_timeout)
+    rebalance_timeout = rebalance_seconds(session_timeout)
     return {
         "broker": [f"batch://{address}" for address in kafka],
         "broker_consumer": [f"batch://{address}" for address in kafka],
         "broker_producer": [f"kafka://{address}" for address in kafka],
         "broker_session_timeout": session_timeout,
         "broker_heartbeat_interval": min(3.0, session_timeout / 4),
-        # How long the group waits for a member that is still flushing (`install`: flush_timeout, twice).
         "broker_rebalance_timeout": rebalance_timeout,
         "broker_request_timeout": rebalance_timeout + 10.0,
         "broker_max_poll_records": None,

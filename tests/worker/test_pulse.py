@@ -29,17 +29,56 @@ def pulse(clock: Clock) -> Pulse:
     return Pulse(clock)
 
 
-def live(pulse: Pulse, clock: Clock, seconds: int, lag: int = 0, heard: bool = True) -> None:
+def live(
+    pulse: Pulse, clock: Clock, seconds: int, lag: int = 0, heard: bool = True, joined: bool = True
+) -> None:
     """Beat once a second."""
     for _ in range(seconds):
         clock.now += 1
-        pulse.beat(lag, heard)
+        pulse.beat(lag, heard, joined)
 
 
 def test_before_the_first_beat_a_worker_is_starting(pulse: Pulse, clock: Clock) -> None:
-    clock.now += 500
+    clock.now += 90
     assert pulse.ailment() == "starting: the worker has not joined its consumer group yet"
     assert pulse.silent_for() == 0.0
+    assert not pulse.is_lost()
+
+
+def test_a_first_join_that_takes_over_three_rebalances_is_lost(pulse: Pulse, clock: Clock) -> None:
+    clock.now += 91
+    assert pulse.ailment() == "stuck: the worker has not joined its consumer group for 91 s"
+    assert pulse.silent_for() == 91.0
+    assert pulse.is_lost()
+
+
+def test_joining_again_is_said_after_thirty_seconds_and_lost_after_ninety(pulse: Pulse, clock: Clock) -> None:
+    live(pulse, clock, 100)
+    live(pulse, clock, 31, lag=7, heard=False, joined=False)
+    assert pulse.ailment() == "stuck: its consumer group has given it no partitions for 31 s"
+    live(pulse, clock, 59, lag=7, heard=False, joined=False)
+    assert pulse.silent_for() == 90.0
+    assert not pulse.is_lost()
+    live(pulse, clock, 1, lag=7, heard=False, joined=False)
+    assert pulse.is_lost()
+
+
+def test_the_time_of_a_join_is_not_held_against_the_worker_nor_does_it_clear_it(pulse: Pulse, clock: Clock) -> None:
+    live(pulse, clock, 1)
+    live(pulse, clock, 20, lag=7)
+    live(pulse, clock, 80, lag=7, heard=False, joined=False)
+    live(pulse, clock, 10, lag=7)
+    assert pulse.ailment() is None
+    live(pulse, clock, 1, lag=7)
+    assert pulse.ailment() == "stuck: 7 records wait and none became durable for 31 s"
+
+
+def test_a_loop_that_is_blocked_while_it_joins_is_lost_as_at_any_time(pulse: Pulse, clock: Clock) -> None:
+    live(pulse, clock, 5)
+    live(pulse, clock, 5, joined=False)
+    clock.now += 60
+    assert pulse.ailment() == "stuck: the event loop has not run for 60 s"
+    assert pulse.is_lost()
 
 
 def test_with_nothing_to_read_a_worker_is_well_for_ever(pulse: Pulse, clock: Clock) -> None:

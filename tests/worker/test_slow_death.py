@@ -19,6 +19,7 @@ from tests.support.brokers import embedded_broker, free_port
 
 WAYS = (
     "block_loop", "hang_flush", "hang_insert", "kill_fetcher", "pause_partitions", "block_consumer_thread",
+    "never_join_again",
 )  # fmt: skip
 STUCK = 2
 """Seconds; the default of 30 only makes a test longer."""
@@ -54,12 +55,13 @@ def wait_for(log: Path, text: str, seconds: float = 90.0) -> None:
 def test_a_worker_wedged_in_any_way_ends_itself_and_a_sound_one_does_not(stack: Stack) -> None:
     produce(stack.broker.address, good(range(200)), seed=1)
     sound, _ = start(stack, "pipeline", "worker", group="sound")
+    kept_out, words = start(stack, "tests.worker.wedged", "never_join", group="never_join")
     wedged = {way: start(stack, "tests.worker.wedged", way, group=way) for way in WAYS}
     for way, (_, log) in wedged.items():
         wait_for(log, f"wedged by {way}")
     produce(stack.broker.address, good(range(200, 400)), seed=2)
     for worker, log in wedged.values():
-        assert worker.wait(30) == 1, log.read_text()[-3000:]
+        assert worker.wait(60) == 1, log.read_text()[-3000:]
     ends = {
         way: log.read_text().rpartition("The worker stops: ")[2].split(" for ")[0] for way, (_, log) in wedged.items()
     }
@@ -72,7 +74,10 @@ def test_a_worker_wedged_in_any_way_ends_itself_and_a_sound_one_does_not(stack: 
         "hang_insert": "stuck: 200 records wait and none became durable",
         "kill_fetcher": "stuck: the broker has answered no fetch",
         "block_consumer_thread": "stuck: the broker has answered no fetch",
+        "never_join_again": "stuck: its consumer group has given it no partitions",
     }
+    assert kept_out.wait(60) == 1, words.read_text()[-3000:]
+    assert "The worker stops: stuck: the worker has not joined its consumer group for " in words.read_text()
     assert sound.poll() is None
 
 

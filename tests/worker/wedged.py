@@ -1,4 +1,7 @@
-"""The real worker, wedged on purpose a moment after its first events: `python -m tests.worker.wedged WAY`."""
+"""The real worker, wedged on purpose: `python -m tests.worker.wedged WAY`.
+
+Most ways come a moment after its first events; `never_join` before it begins.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.cli.faust import cli
 
 from agents.count_visits import VisitCounter
-from pipeline.app import app
 from pipeline.core.columns import Columns
 from pipeline.core.position import Position
 from pipeline.store.sink import ClickHouseSink
+from tests.worker.impatient import app
 
 FOREVER = 3600.0
 
@@ -70,6 +74,23 @@ def kill_coordination() -> None:
     thread.method_queue.loop.call_soon_threadsafe(thread._consumer._coordinator._coordination_task.cancel)
 
 
+async def _hang(self: GroupCoordinator, subscription: Any) -> bool:
+    await asyncio.sleep(FOREVER)
+    return False
+
+
+def never_join() -> None:
+    """The group never answers who wants to join it."""
+    GroupCoordinator._do_rejoin_group = _hang
+
+
+def never_join_again() -> None:
+    """It has to join again, and the group never answers."""
+    never_join()
+    thread: Any = app._consumer._thread
+    thread.method_queue.loop.call_soon_threadsafe(thread._consumer._coordinator.request_rejoin)
+
+
 WAYS: dict[str, Callable[[], None]] = {
     way.__name__: way
     for way in (
@@ -80,6 +101,8 @@ WAYS: dict[str, Callable[[], None]] = {
         pause_partitions,
         kill_coordination,
         block_consumer_thread,
+        never_join,
+        never_join_again,
     )
 }
 
@@ -87,6 +110,8 @@ WAYS: dict[str, Callable[[], None]] = {
 def main() -> None:
     """Run the worker; wedge it once it has counted something."""
     wedge = WAYS[sys.argv[1]]
+    if wedge is never_join:
+        wedge()
 
     async def _wedge() -> None:
         while not app._consumer.lags() or not app._consumer.ledger.partitions():
@@ -96,7 +121,7 @@ def main() -> None:
         wedge()
 
     app.task(_wedge)
-    cli(args=["-A", "tests.worker.wedged", "worker", "-l", "info"], prog_name="worker")
+    cli(args=["-A", "tests.worker.impatient", "worker", "-l", "info"], prog_name="worker")
 
 
 if __name__ == "__main__":
