@@ -23,6 +23,7 @@ from typing import Any
 
 import chdb
 
+from deploy.embedded.failed_writes import FailedWrites
 from deploy.embedded.failures import as_failure
 from deploy.embedded.shared_answers import SharedAnswers
 from deploy.embedded.statements import identifier, text_literal
@@ -40,9 +41,10 @@ class FolderInUse(Exception):
 class Session:
     """One client's connection to the engine: its current database, its settings, its temporary tables."""
 
-    def __init__(self, connection: Any, shared: SharedAnswers) -> None:
+    def __init__(self, connection: Any, shared: SharedAnswers, failed_writes: FailedWrites | None) -> None:
         self._connection = connection
         self._shared = shared
+        self._failed_writes = failed_writes
         self.database = "default"
 
     def run(self, sql: str, data_format: str = "Null", params: Mapping[str, str] | None = None) -> Any:
@@ -68,9 +70,12 @@ class Session:
     def change(self, sql: str, data_format: str = "Null", params: Mapping[str, str] | None = None) -> Any:
         """As `run`, for a statement that may change what others read, even where it fails."""
         try:
-            return self.run(sql, data_format, params)
+            result = self.run(sql, data_format, params)
         finally:
             self._shared.written()
+        if self._failed_writes is not None:
+            self._failed_writes.check()
+        return result
 
     def stream(self, sql: str, data_format: str, params: Mapping[str, str] | None = None) -> Iterator[Any]:
         """Execute a SELECT piece by piece, each in `data_format`; the engine waits while a piece is being sent.
@@ -144,10 +149,11 @@ class Engine:
         self._folder_lock = _lock(folder)
         with _words_of_the_engine() as said:
             try:
-                self._own = self.session()
+                self._own = self._new_session(None)
             except Exception as error:
                 raise as_failure(Exception(said() or error)) from None
         self._own_lock = threading.Lock()
+        self.failed_writes = FailedWrites(self._new_session(None))
         self._make_default_plain()
         facts = self._own.text("SELECT version(), timezone(), hostName()").rstrip("\n").split("\t")
         self.version, self.timezone, self.host_name = facts
@@ -159,10 +165,14 @@ class Engine:
 
     def session(self, *, read_only: bool = False) -> Session:
         """A session for one client. Read-only, it refuses writes and DDL, and takes other settings (`readonly=2`)."""
-        session = Session(_CHDB.connect(self._address), self.shared)
-        session.run("SET implicit_select = 0")  # chDB would take `foo` for `SELECT foo`; a server does not
+        session = self._new_session(self.failed_writes)
         if read_only:
             session.run("SET readonly = 2")
+        return session
+
+    def _new_session(self, failed_writes: FailedWrites | None) -> Session:
+        session = Session(_CHDB.connect(self._address), self.shared, failed_writes)
+        session.run("SET implicit_select = 0")  # chDB would take `foo` for `SELECT foo`; a server does not
         return session
 
     def _make_default_plain(self) -> None:
@@ -213,6 +223,7 @@ class Engine:
         for entry in running:
             entry.cancelled = True
             self._kill(entry.tag)
+        self.failed_writes.close()
         with self._own_lock:
             self._own.close()
         os.close(self._folder_lock)

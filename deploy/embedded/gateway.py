@@ -1,7 +1,8 @@
 """The embedded ClickHouse: `python -m deploy.embedded.gateway --state DIR` owns DIR/clickhouse and serves it.
 
 Ready when it prints `gateway ready: …`. SIGTERM or SIGINT closes the data cleanly, exit status 0; what it cannot start
-with is one sentence on stderr, exit status 1.
+with is one sentence on stderr, exit status 1. It ends by itself, status 1, when a write to disk has failed, and is to
+be started again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from deploy.embedded.access import Access
 from deploy.embedded.engine import Engine, FolderInUse
+from deploy.embedded.failed_writes import forget_unacknowledged, leave_word
 from deploy.embedded.failures import Failure
 from deploy.embedded.http_server import HttpHandler
 from deploy.embedded.http_sessions import Sessions
@@ -32,6 +34,11 @@ MAX_CONNECTIONS = 128
 """Clients at once, on each of the two ports."""
 CLOSING_SECONDS = 5.0
 """How long requests under way may take to end once the gateway is told to stop."""
+LOOK_EVERY = 0.5
+"""Seconds between two looks at whether a write has failed. What parts were merged from is kept for a hundred times as
+long (engine/config.xml)."""
+LAST_WORDS = 0.2
+"""Seconds in which clients are told that their change has failed."""
 
 _log = logging.getLogger(__name__)
 
@@ -156,6 +163,10 @@ class Gateway:
         self.logins = _logins(state)
         native = _listen(host, port, "native", "INSTANT_T_CLICKHOUSE_PORT")
         self.engine = _open(folder)
+        if removed := forget_unacknowledged(state, folder):
+            _log.warning(
+                "A write to disk had failed: %d parts that were not whole are gone, and no row.", removed
+            )
         self.access = Access(self.engine)
         self._sessions = Sessions(lambda login: self.engine.session(read_only=login == "default"))
         make_spool = lambda: Spool(folder)  # noqa: E731
@@ -258,7 +269,20 @@ def main(arguments: list[str] | None = None) -> int:
     gateway.start()
     addresses = f"native {gateway.native_address}, http {gateway.http_address}"
     print(f"gateway ready: {addresses}, ClickHouse {gateway.engine.version}", flush=True)
-    stop.wait()
+    while not stop.wait(LOOK_EVERY):
+        try:
+            failed = gateway.engine.failed_writes.count()
+        except Failure as error:  # no memory, most likely; until an answer comes, changes are not acknowledged either
+            _log.warning("Whether writes have failed is not known: %s", error.message)
+            continue
+        if failed:
+            _log.error(
+                "%d writes to disk have failed (is %s full?). The gateway ends: the next start sets aside what is not "
+                "whole. Nothing of it was acknowledged.", failed, options.state
+            )  # fmt: skip
+            leave_word(options.state)
+            time.sleep(LAST_WORDS)
+            return 1  # the data are not closed: nothing more is to be written
     gateway.close()
     return 0
 

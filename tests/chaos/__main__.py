@@ -73,7 +73,7 @@ def print_report(report: Report) -> None:
         f"{len(report.ledger)} records acknowledged by Kafka ({report.retried} sends retried, {report.producers} "
         f"producers that died: {report.in_log} in its log), {report.judged} judged by the workers: "
         f"{report.judged - report.in_log} of them replayed; {report.verdict.repeated_letters} dead letters repeated; "
-        f"workers started again {report.restarts} times"
+        f"workers started again {report.restarts} times; the gateway ended by itself {report.gateway_restarts} times"
     )
     for detail in report.verdict.details:
         print(f"  {detail}")

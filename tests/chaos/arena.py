@@ -65,7 +65,13 @@ class Arena:
         self.disk = disk
         """Where the gateway's data are; a small file system of its own where that can be had."""
         self.native_port, self._http_port, proxy_port = free_ports(3)
-        self.gateway = self._new_gateway()
+        self._lock = threading.RLock()
+        self._gateway_wanted = True
+        self._gateway_ended_at = 0.0
+        self.gateway_restarts = 0
+        """By itself, after a write to disk had failed; a fault that kills it starts it again itself."""
+        self.gateway = self._spawn_gateway()
+        self._await_gateway()
         self.logins = load(self.disk)
         self.proxy = Proxy(self.native_port, proxy_port)
         self.slots: list[WorkerSlot] = []
@@ -73,7 +79,6 @@ class Arena:
         self._asking = threading.Lock()
         self._keeping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
-        self._lock = threading.RLock()
         admin = Store(self.logins.url("admin", "127.0.0.1", self.native_port))
         migrate.apply(admin)
         admin.close()
@@ -81,29 +86,32 @@ class Arena:
 
     # -- the store --
 
-    def _new_gateway(self) -> subprocess.Popen[bytes]:
+    def _spawn_gateway(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "deploy.embedded.gateway", "--state", str(self.disk)]
         command += ["--port", str(self.native_port), "--http-port", str(self._http_port)]
         with (self.folder / "gateway.log").open("ab") as log:
-            gateway = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+
+    def _await_gateway(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while True:
             try:
                 store = Store(load(self.disk).url("default", "127.0.0.1", self.native_port), timeout=5.0)
                 try:
                     store.execute("SELECT 1")
-                    return gateway
+                    return
                 finally:
                     store.close()
             except (InstantTError, LoginsMissing):
                 assert time.monotonic() < deadline, (self.folder / "gateway.log").read_text()[-2000:]
-                assert gateway.poll() is None, (self.folder / "gateway.log").read_text()[-2000:]
                 time.sleep(0.1)
 
     def kill_gateway(self) -> None:
-        """kill -9."""
-        self.gateway.kill()
-        self.gateway.wait(10)
+        """kill -9; it stays dead until `start_gateway`."""
+        with self._lock:
+            self._gateway_wanted = False
+            self.gateway.kill()
+            self.gateway.wait(10)
 
     def keep_store(self) -> Path:
         """A copy of the store's files beside the logs, for whoever looks into what a campaign lost; where it is."""
@@ -112,8 +120,23 @@ class Arena:
         return kept
 
     def start_gateway(self) -> None:
-        """Start it again on its data."""
-        self.gateway = self._new_gateway()
+        """Start it again on its data, and wait until it answers."""
+        with self._lock:
+            self.gateway = self._spawn_gateway()
+            self._gateway_wanted = True
+        self._await_gateway()
+
+    def _look_at_gateway(self) -> None:
+        """Start it again when it has ended by itself, as `up` does."""
+        with self._lock:
+            if not self._gateway_wanted or self.gateway.poll() is None:
+                self._gateway_ended_at = 0.0
+            elif not self._gateway_ended_at:
+                self._gateway_ended_at = time.monotonic()
+            elif time.monotonic() - self._gateway_ended_at > RESTART_SECONDS:
+                self._gateway_ended_at = 0.0
+                self.gateway_restarts += 1
+                self.gateway = self._spawn_gateway()
 
     def reader(self) -> Store:
         """A connection past the bad network."""
@@ -169,12 +192,13 @@ class Arena:
             )
         slot.starts += 1
 
-    def keep_workers(self) -> None:
-        """From now on: start again what ends."""
+    def keep_all(self) -> None:
+        """From now on: start again what ends, workers and gateway."""
         self._keeper.start()
 
     def _keep(self) -> None:
         while not self._keeping.wait(0.25):
+            self._look_at_gateway()
             for slot in list(self.slots):
                 self._look_at(slot)
 

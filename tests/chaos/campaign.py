@@ -56,6 +56,8 @@ class Report:
     """The flow's own producers that died and were replaced."""
     restarts: int
     """Workers started again."""
+    gateway_restarts: int
+    """Times that the gateway ended by itself, after a write to disk had failed."""
     verdict: Verdict
 
 
@@ -89,7 +91,7 @@ def run(arena: Arena, seed: int, faults: list[Fault], rate: float, say: Callable
     watcher = threading.Thread(target=_watch, args=(arena, strikes, done), name="watcher", daemon=True)
     for _ in range(WORKERS):
         arena.add_worker()
-    arena.keep_workers()
+    arena.keep_all()
     flow.start()
     known, known_at = 0, began
     try:
@@ -139,6 +141,7 @@ def run(arena: Arena, seed: int, faults: list[Fault], rate: float, say: Callable
         flow.retried,
         flow.replaced,
         sum(slot.starts - 1 for slot in arena.slots),
+        arena.gateway_restarts,
         verdict,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -101,8 +102,10 @@ def _network(net: Net, low: float, high: float) -> Callable[[Arena, random.Rando
 
 
 def fill_disk(arena: Arena, rng: random.Random) -> None:
-    """No block left on ClickHouse's disk; where it has none of its own, no file of its process may grow."""
-    if os.path.ismount(arena.disk):
+    """No block left on ClickHouse's disk, or (every other time, and where it has no disk of its own) no file of its
+    process may grow: a reserve of free space does not see that coming.
+    """
+    if os.path.ismount(arena.disk) and rng.random() < 0.5:
         ballast = arena.disk / "ballast"
         try:
             with ballast.open("wb") as file:
@@ -114,10 +117,12 @@ def fill_disk(arena: Arena, rng: random.Random) -> None:
         time.sleep(rng.uniform(3, 6))
         ballast.unlink()
     else:
-        limits = resource.prlimit(arena.gateway.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(arena.gateway.pid, resource.RLIMIT_FSIZE, (4096, limits[1]))
+        gateway = arena.gateway.pid
+        limits = resource.prlimit(gateway, resource.RLIMIT_FSIZE)
+        resource.prlimit(gateway, resource.RLIMIT_FSIZE, (4096, limits[1]))
         time.sleep(rng.uniform(3, 6))
-        resource.prlimit(arena.gateway.pid, resource.RLIMIT_FSIZE, limits)
+        with contextlib.suppress(ProcessLookupError):  # it has ended, and its successor has no such limit
+            resource.prlimit(gateway, resource.RLIMIT_FSIZE, limits)
 
 
 def step_clock(arena: Arena, rng: random.Random) -> None:
