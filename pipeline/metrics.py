@@ -56,6 +56,12 @@ class Metrics:
         self.insert_failures = Counter(
             "ent_insert_failures_total", "Inserts that ClickHouse did not take; they are sent again.", registry=registry
         )
+        self.broken_parts = Counter(
+            "ent_broken_parts_total",
+            "Parts that ClickHouse set aside as broken: their rows are made again (mended), or cannot be (lost).",
+            ["outcome"],
+            registry=registry,
+        )
         self.lag = Gauge(
             "ent_consumer_lag_records",
             "Records of the partition that are not yet durably counted or rejected.",
@@ -94,6 +100,8 @@ class Metrics:
         # Series that exist from the start, so that a rate is defined at the first event.
         for outcome in ("counted", "rejected"):
             self.events.labels(outcome)
+        for outcome in ("mended", "lost"):
+            self.broken_parts.labels(outcome)
         for reason in Reason:
             self.rejects.labels(reason.value)
         for field in ("service", "profil"):

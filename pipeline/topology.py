@@ -78,7 +78,7 @@ def wire(
         )
     )
     app.timer(interval=SEAL_EVERY, name="seal_minutes")(
-        seal_minutes.make(StoreSealer(Store(store), settings.retention_days, settings.history_days), seal_thread)
+        seal_minutes.make(StoreSealer(Store(store), settings.retention_days, settings.history_days, board), seal_thread)
     )
 
     watch = watch_alerts.Watch(

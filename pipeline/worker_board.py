@@ -54,6 +54,11 @@ class WorkerBoard:
         self.metrics.insert_rows.inc(rows)
         self.metrics.insert_seconds.observe(seconds)
 
+    def damaged(self, mended: int, lost: int) -> None:
+        """Parts that ClickHouse had set aside as broken (`pipeline.store.sealer.DamageMeter`)."""
+        self.metrics.broken_parts.labels("mended").inc(mended)
+        self.metrics.broken_parts.labels("lost").inc(lost)
+
     def delivered(self, target: str, outcome: str) -> None:
         """A change of an alert was told to a receiver, or was not (`agents.deliver_alerts.Outcome`)."""
         self.metrics.deliveries.labels(target, outcome).inc()

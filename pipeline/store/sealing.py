@@ -167,6 +167,35 @@ def seal_day(store: Store, day: date, database: str = LIVE) -> None:
     seal_school_day(store, day, database)
 
 
+def seal_above_minutes(store: Store, day: date) -> None:
+    """Make the tens, hours, integers and levels of a day again from its sealed minutes, whatever the marks say.
+
+    Args:
+        store: the worker's login suffices.
+        day: UTC; closed.
+
+    Raises:
+        StoreUnavailable, StoreRefused: nothing is lost; run it again.
+    """
+    begin = _epoch(_midnight(day))
+    for tier in (TEN, HOUR, DAY):
+        _seal(store, tier, range(begin, begin + DAY.seconds, tier.seconds), LIVE)
+    _seal_levels(store, begin, LIVE)
+
+
+def seal_levels_again(store: Store, day: date) -> None:
+    """Make the levels of a day again from its sealed minutes.
+
+    Args:
+        store: the worker's login suffices.
+        day: UTC.
+
+    Raises:
+        StoreUnavailable, StoreRefused: nothing is lost; run it again.
+    """
+    _seal_levels(store, _epoch(_midnight(day)), LIVE)
+
+
 def close_days(store: Store, now: datetime) -> CloseReport:
     """Seal and close the days that ended 47 hours ago; drop the cells of days closed for a minute.
 

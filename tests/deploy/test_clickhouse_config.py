@@ -115,3 +115,6 @@ def test_the_writer_may_do_what_the_sealer_does() -> None:
     assert kinds == {"ALTER"}
     assert any("system.parts" in text for text in queries("list_expired"))
     assert "GRANT SELECT(database, table, partition, active) ON system.parts" in grants("writer")
+    (columns,) = re.findall(r"GRANT SELECT\((.+)\) ON system\.detached_parts", "\n".join(grants("writer")))
+    (statement,) = queries("list_broken_parts")
+    assert {name for name in columns.split(", ") if name in statement} == {"database", "table", "name", "reason"}

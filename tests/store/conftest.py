@@ -14,6 +14,7 @@ from tests.support.gateway import GatewayHandle, running_gateway
 COUNTS = (
     "cells", "marks", "keys_minute", "keys_ten", "keys_hour", "minutes", "closed", "counts_hour", "counts_day",
     "history", "progress", "levels", "references", "reference_days", "alerts", "detector", "deliveries", "closures",
+    "broken_parts",
 )  # fmt: skip
 SCHOOLS = ("school_events", "school_hours", "school_days", "school_visitors", "school_marks")
 
