@@ -82,9 +82,14 @@ def count_day(store: Store, case: Case) -> None:
     seconds = [epoch(case.day, 9, 0), epoch(case.day, 9, 11)]
     cells = [(second, "75", "PAGE_ENT", *[list(range(6))] * 3) for second in seconds]
     store.execute("INSERT INTO ent.cells (bucket, departement, service, hits, visits, visitors) VALUES", cells)
+    if case.table == "school_hours":
+        count_schools(store, seconds)
+    mark_touched(store, seconds)
+
+
+def count_schools(store: Store, seconds: list[int]) -> None:
     rows = [Row(second, "0750654D", "PAGE_ENT", "ELEVE", "", "", "", n, n, n) for second in seconds for n in range(6)]
     store.execute(f"INSERT INTO ent.school_events ({COLUMNS}) VALUES", [row.stored for row in rows])
-    mark_touched(store, seconds)
 
 
 def seal(store: Store, day: date) -> None:
@@ -94,7 +99,10 @@ def seal(store: Store, day: date) -> None:
         pass
     while sealing.seal_days(store, later):
         pass
-    while schools.seal_schools(store, later):
+
+
+def seal_schools(store: Store, day: date) -> None:
+    while schools.seal_schools(store, datetime.combine(day, time(), UTC) + timedelta(days=1)):
         pass
 
 
@@ -132,6 +140,8 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Damaged]:
         for day in sorted(case.day for case in CASES)[::-4]:
             seal(admin, day)
         for case in CASES:
+            if case.table == "school_hours":
+                seal_schools(admin, case.day)
             if case.is_closed:
                 close(admin, case.day)
         before = {case: shown(admin, case) for case in CASES}
