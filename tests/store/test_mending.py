@@ -18,6 +18,7 @@ import pytest
 from pipeline.store import migrate, schools, sealing
 from pipeline.store.client import Store
 from pipeline.store.mending import MendReport, mend
+from pipeline.store.sealer import StoreSealer
 from pipeline.store.writing import mark_touched
 from tests.store.test_schools import COLUMNS, Row
 from tests.support.gateway import running_gateway
@@ -187,3 +188,23 @@ def test_a_day_without_some_of_its_cells_keeps_what_was_sealed_of_it(damaged: Da
 
 def test_a_part_is_looked_into_once(damaged: Damaged) -> None:
     assert mend(damaged.admin) == MendReport()
+
+
+def test_a_worker_looks_with_its_first_round_and_tells_what_it_found(
+    damaged: Damaged, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    class Meter:
+        def damaged(self, mended: int, lost: int) -> None:
+            told.append((mended, lost))
+
+    damaged.admin.execute("TRUNCATE TABLE ent.broken_parts")
+    sealer = StoreSealer(damaged.admin, 35, 761, Meter())
+    for _ in range(2):
+        sealer.round()
+    assert told == [(len(damaged.report.mended), len(damaged.report.lost))]
+    (case,) = (case for case in CASES if case.table == "cells")
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert [f" of {case.day} cannot be made again" in words for words in said].count(True) == 1
+    assert "set aside a broken part, ent.keys_ten (broken-on-start_" in caplog.text

@@ -19,14 +19,14 @@ from pipeline.store.sql import queries
 from tests.support.gateway import GatewayHandle
 
 TABLES = {
-    "alerts", "calendar", "cells", "closed", "closures", "counts_day", "counts_hour", "deliveries", "detector",
-    "history", "keys_hour", "keys_minute", "keys_ten", "levels", "marks", "migrations", "minutes", "profils",
-    "progress", "reference_days", "references", "school_days", "school_events", "school_hours", "school_marks",
-    "school_visitors", "services", "territories",
+    "alerts", "broken_parts", "calendar", "cells", "closed", "closures", "counts_day", "counts_hour", "deliveries",
+    "detector", "history", "keys_hour", "keys_minute", "keys_ten", "levels", "marks", "migrations", "minutes",
+    "profils", "progress", "reference_days", "references", "school_days", "school_events", "school_hours",
+    "school_marks", "school_visitors", "services", "territories",
 }  # fmt: skip
 OF_THE_LIVE_DATABASE = {
-    "alerts", "calendar", "closures", "deliveries", "detector", "history", "migrations", "profils", "progress",
-    "reference_days", "references", "school_marks", "services", "territories",
+    "alerts", "broken_parts", "calendar", "closures", "deliveries", "detector", "history", "migrations", "profils",
+    "progress", "reference_days", "references", "school_marks", "services", "territories",
 }  # fmt: skip
 """What a day from files does not need of its own while it is counted."""
 
