@@ -69,6 +69,8 @@ class Session:
 
     def change(self, sql: str, data_format: str = "Null", params: Mapping[str, str] | None = None) -> Any:
         """As `run`, for a statement that may change what others read, even where it fails."""
+        if self._failed_writes is not None:
+            self._failed_writes.require_space(sql)
         try:
             result = self.run(sql, data_format, params)
         finally:
@@ -153,7 +155,7 @@ class Engine:
             except Exception as error:
                 raise as_failure(Exception(said() or error)) from None
         self._own_lock = threading.Lock()
-        self.failed_writes = FailedWrites(self._new_session(None))
+        self.failed_writes = FailedWrites(self._new_session(None), folder)
         self._make_default_plain()
         facts = self._own.text("SELECT version(), timezone(), hostName()").rstrip("\n").split("\t")
         self.version, self.timezone, self.host_name = facts

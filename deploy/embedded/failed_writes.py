@@ -9,16 +9,21 @@ aside, and takes up again what it had been merged from.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.embedded.failures import CANNOT_WRITE_TO_FILE_DESCRIPTOR, Failure
+from deploy.embedded.failures import CANNOT_WRITE_TO_FILE_DESCRIPTOR, NOT_ENOUGH_SPACE, Failure
+from deploy.embedded.statements import first_word
 
 if TYPE_CHECKING:
     from deploy.embedded.engine import Session
 
+RESERVE = 32 << 20
+"""Bytes that stay free, as in engine/config.xml."""
+_FREEING = ("DROP", "TRUNCATE", "KILL", "SYSTEM")
 _WORD = "writes-failed"
 """A file of the state folder."""
 _COUNT = "SELECT sum(value) FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'"
@@ -29,16 +34,31 @@ class FailedWrites:
 
     Args:
         session: of its own.
+        folder: the engine's.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, folder: Path) -> None:
         self._session = session
+        self._folder = folder
         self._lock = threading.Lock()
 
     def count(self) -> int:
         """Asks the engine: a millisecond."""
         with self._lock:
             return int(self._session.text(_COUNT))
+
+    def require_space(self, sql: str) -> None:
+        """To be called before a change: the definition of a table that is cut off would keep the engine from opening.
+
+        Raises:
+            Failure: too little space is left for anything but freeing some.
+        """
+        if first_word(sql) in _FREEING:
+            return
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize < RESERVE:
+            text = f"DB::Exception: fewer than {RESERVE >> 20} MiB of the disk are free. (NOT_ENOUGH_SPACE)"
+            raise Failure(NOT_ENOUGH_SPACE, text)
 
     def check(self) -> None:
         """To be called between a change and its acknowledgement: its writes are behind it, and counted.

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from clickhouse_driver.errors import Error, ServerException
 
-from deploy.embedded.failures import CANNOT_WRITE_TO_FILE_DESCRIPTOR
+from deploy.embedded import failed_writes
+from deploy.embedded.engine import Session
+from deploy.embedded.failed_writes import RESERVE, FailedWrites
+from deploy.embedded.failures import CANNOT_WRITE_TO_FILE_DESCRIPTOR, NOT_ENOUGH_SPACE, Failure
 from tests.embedded_store.conftest import connect
 from tests.support.gateway import GatewayHandle, running_gateway
 
@@ -105,10 +108,30 @@ def test_after_a_failed_write_nothing_else_is_acknowledged_either(tmp_path: Path
             admin.execute(f"INSERT INTO ent.rows {ROWS}(1)")  # refused, or the gateway is gone already
 
 
-def test_inserts_are_refused_while_little_space_is_left_and_merged_parts_outlive_a_look_at_the_writes(
+def test_little_space_is_left_to_drop_old_days_with_and_merged_parts_outlive_a_look_at_the_writes(
     gateway: GatewayHandle,
 ) -> None:
     with closing(connect(gateway, "admin")) as admin:
-        assert admin.execute("SELECT keep_free_space FROM system.disks WHERE name = 'default'") == [(64 << 20,)]
-        setting = "SELECT value FROM system.merge_tree_settings WHERE name = 'old_parts_lifetime'"
-        assert admin.execute(setting) == [("60",)]
+        assert admin.execute("SELECT keep_free_space FROM system.disks WHERE name = 'default'") == [(RESERVE,)]
+        settings = ("min_free_disk_bytes_to_perform_insert", "old_parts_lifetime")
+        found = admin.execute(
+            f"SELECT name, value FROM system.merge_tree_settings WHERE name IN {settings} ORDER BY name"
+        )
+        assert found == [("min_free_disk_bytes_to_perform_insert", f"{32 << 20}"), ("old_parts_lifetime", "60")]
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE ent.more AS ent.rows", "alter table ent.rows add column x Int8"])
+def test_on_a_full_disk_no_definition_of_a_table_is_written_and_tables_can_be_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    class NeverAsked(Session):
+        def __init__(self) -> None:
+            pass
+
+    disk = FailedWrites(NeverAsked(), tmp_path)
+    disk.require_space(statement)
+    monkeypatch.setattr(failed_writes, "RESERVE", 1 << 60)  # more than any disk has
+    disk.require_space("DROP TABLE ent.rows")
+    with pytest.raises(Failure) as error:
+        disk.require_space(statement)
+    assert error.value.code == NOT_ENOUGH_SPACE
