@@ -122,6 +122,11 @@ class Catalogue:
         self.alone[: self.main] = ~self.members[:, np.setdiff1d(np.arange(len(leaves)), alone)].any(axis=1)
         self.territories = np.flatnonzero(self.alone & (self.kind_codes == KIND_CODES["academie"]))
         """The académies among them."""
+        self.inside_territories = [
+            np.flatnonzero(self.alone & (self.academie_of == self.academie_of[at]) & (np.arange(len(names)) != at))
+            for at in self.territories
+        ]
+        """The other series in each."""
         self.famille = _codes(leaves, _FAMILLE)
         self.offset = np.zeros(len(names))
         """Seconds that the local time of the series is ahead of UTC: that of the mainland unless it is elsewhere."""

@@ -3,22 +3,26 @@
 The rule of a reference, which the store follows (per leaf and minute of the local day):
 
 1. take `comparable(...)`: the last 8 days of the same class, or 6 weeks back for Wednesdays, Saturdays and Sundays;
-2. smooth each day over `smoothing(level)` minutes, centred: the smaller the leaf, the longer;
+   where no calendar is known, of these the days that its schools were open, by their pages;
+2. smooth each day over `smoothing(level)` minutes, centred: the smaller the leaf, the longer; within these minutes it
+   goes as its whole académie goes, so that bells and steep mornings are not smoothed away;
 3. scale each by `growth(...)`: how the leaf's share of its zone has moved since, so that a service on the rise is
-   not a spike each morning;
-4. sort the days' values and take the mean of the middle ones, `middle(n)`: past incidents are in those days too.
+   not a spike each morning; over the days of `week(...)`, for in the holidays shares are others;
+4. take what is `usual(...)` of the days' values, minute by minute: past outages are in those days too.
 
 A day on which the pipeline measured nothing is no comparable day; a leaf without a row on a measured day had 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from pipeline.alerts.sample import ALONE
+import numpy as np
+
+from pipeline.alerts.sample import ALONE, Floats
 from schemas import reference
 
 LOOKBACK_DAYS = 45
@@ -29,13 +33,18 @@ LIKE_DAYS = 8
 """Days of one class that make a reference."""
 WEEKLY = ("mercredi", "samedi", "dimanche")
 """Classes that come once a week: six of them lie in `LOOKBACK_DAYS`."""
+OPEN_SHARE = 0.5
+"""Of the pages of its busier days: from which on a day of an académie without a known calendar was no holiday."""
 RENTREE_DAYS = 5
 """School days after the summer that are like no other: timetables are handed out, families connect again."""
 GROWTH_DAYS = 7
 """Length of the two weeks that `growth` compares: the one before today and the one up to the past day."""
 GROWTH_PRIOR = 500.0
 """Hits added to both weeks of a leaf before they are compared, so that tiny leaves do not jump."""
-GROWTH_CLIP = (0.5, 2.0)
+GROWTH_CLIP = (0.2, 6.0)
+"""What 4 % a day make of six weeks; past days of unlike levels, and one outage among them would bend the reference."""
+NEAR = (0.6, 1.6)
+"""Times the upper median of a minute: between them a past day's value is an ordinary one."""
 _ZONES = ("A", "B", "C")
 _BY_WEEKDAY = ("ecole", "ecole", "mercredi", "ecole", "ecole", "samedi", "dimanche")
 
@@ -92,6 +101,11 @@ class Calendar:
     def __init__(self, rows: Iterable[tuple[date, str, str]]) -> None:
         self._kinds = {(day, zone): kind for day, zone, kind in rows}
 
+    @staticmethod
+    def knows(academie: str) -> bool:
+        """Whether the académie's holidays are known: those of Corse and overseas are not."""
+        return _zones().get(academie, "") in _ZONES
+
     def day_class(self, day: date, academie: str) -> str:
         """ecole, mercredi, samedi, dimanche, ferie, vacances (Monday to Friday), vacances-we (Saturday, Sunday)."""
         kind = self._kinds.get((day, _zones().get(academie, "")))
@@ -138,7 +152,9 @@ class Calendar:
         return {name: numbers[classes[zone]] if zone in classes else ALONE for name, zone in _zones().items()}
 
 
-def comparable(calendar: Calendar, day: date, academie: str, measured: Collection[date]) -> list[date]:
+def comparable(
+    calendar: Calendar, day: date, academie: str, measured: Collection[date], pages: Mapping[date, float]
+) -> list[date]:
     """The past days that the leaves of an académie are held against, newest first.
 
     On the first school days after the summer that is the same school day of the year before, if it was measured: one
@@ -149,6 +165,7 @@ def comparable(calendar: Calendar, day: date, academie: str, measured: Collectio
         day: The local day that is to be judged.
         academie: Whose calendar counts.
         measured: Local days on which the pipeline counted from end to end.
+        pages: Hits of the académie on them, of use where its holidays are not known.
     """
     rank = calendar.rentree_rank(day, academie)
     if rank:
@@ -164,6 +181,9 @@ def comparable(calendar: Calendar, day: date, academie: str, measured: Collectio
             and not calendar.rentree_rank(other, academie)
         ):
             found.append(other)
+    if found and not calendar.knows(academie):
+        level = sorted(pages.get(other, 0.0) for other in found)[3 * len(found) // 4]
+        found = [other for other in found if pages.get(other, 0.0) >= OPEN_SHARE * level]
     return found[: 6 if like in WEEKLY else LIKE_DAYS]
 
 
@@ -176,15 +196,31 @@ def smoothing(level: float) -> int:
     return 3 if level > 60 else 11 if level > 6 else 31
 
 
+def week(calendar: Calendar, last: date, like: date, academie: str) -> list[date]:
+    """The `GROWTH_DAYS` latest days up to `last`, it included, that are of holidays if and only if `like` is.
+
+    No public holidays; fewer where there are no more of them within `LOOKBACK_DAYS`.
+    """
+    away = calendar.day_class(like, academie).startswith("vacances")
+    before = [last - timedelta(days=back) for back in range(LOOKBACK_DAYS)]
+    classes = [calendar.day_class(day, academie) for day in before]
+    found = [
+        day
+        for day, kind in zip(before, classes, strict=True)
+        if kind != "ferie" and kind.startswith("vacances") == away
+    ]
+    return found[:GROWTH_DAYS]
+
+
 def growth(recent: float, recent_zone: float, then: float, then_zone: float) -> float:
     """By what a past day of a leaf is multiplied: its share of its zone now over its share then.
 
     The zone is A, B or C (an académie without one is its own), so that the holidays of the others move nothing.
 
     Args:
-        recent: Hits of the leaf over the last `GROWTH_DAYS` days before today.
+        recent: Hits of the leaf over the `week` before today.
         recent_zone: Hits of all leaves of its zone over the same days.
-        then: Hits of the leaf over the `GROWTH_DAYS` days that end with the past day, it included.
+        then: Hits of the leaf over the `week` that ends with the past day, it included.
         then_zone: Hits of all leaves of its zone over those.
     """
     if recent_zone <= 0 or then_zone <= 0:
@@ -194,10 +230,14 @@ def growth(recent: float, recent_zone: float, then: float, then_zone: float) -> 
     return min(max(ratio, GROWTH_CLIP[0]), GROWTH_CLIP[1])
 
 
-def middle(days: int) -> tuple[int, int]:
-    """Which of the sorted values of a minute are averaged: [first, last), so that two of six to eight fall at each end.
+def usual(values: Floats, axis: int) -> Floats:
+    """The mean over comparable days of what is near their upper median, without that axis.
 
-    One day out of eight is not enough: the weeks behind a reference have several incidents.
+    The weeks behind a reference have several incidents, and nearly all of them are losses: up to half of the days may
+    be low. Days that merely differ all count, so that the mean of a small leaf is not a high one.
     """
-    cut = 2 if days >= 6 else 1 if days >= 3 else 0
-    return cut, days - cut
+    ordered = np.sort(values, axis=axis)
+    middle = np.take(ordered, [values.shape[axis] // 2], axis=axis)
+    near = (ordered >= middle * NEAR[0]) & (ordered <= middle * NEAR[1])
+    mean: Floats = np.where(near, ordered, 0).sum(axis=axis) / near.sum(axis=axis)
+    return mean

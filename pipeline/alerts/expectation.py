@@ -31,6 +31,7 @@ Bools = NDArray[np.bool_]
 WINDOWS = (60, 300, 900, 1800)
 """Seconds; windows that end at t and are judged."""
 NEAR, FAR = 0, 1
+_BEFORE = slice(2, 8)
 _NEAR_SPANS, _FAR_SPANS, _FAR_NATIONAL = (2, 3), (3, 4, 5, 6, 7), (3, 4, 5)
 _LENGTHS = np.diff(np.array(SPAN_EDGES, dtype=float))
 _AGES = np.array(SPAN_EDGES[:-1]) + _LENGTHS / 2
@@ -40,7 +41,8 @@ OWN_SECONDS = 240.0
 """A learning leaf is judged once so much of its past is known, of the spans up to `RECENT`: older levels say little."""
 RECENT = 5
 PRIOR_HITS = 60.0
-"""Added to both sides of q: a series of a few hits keeps to its reference."""
+"""Added to both sides of q: a series of a few hits keeps to its reference, moved as its territory is where it has no
+peers."""
 Q_CLIP, Q_CLIP_WIDE = (0.6, 1.7), (0.05, 10.0)
 """Bounds of q; the wide ones for series without peers (national, overseas), which no G moves."""
 UNEXPLAINED = 1.6
@@ -91,10 +93,12 @@ class Expected:
     """(series, WINDOWS) Observed."""
     base: Floats
     """(series, WINDOWS) reference x G."""
+    steady: Floats
+    """(series, WINDOWS) reference x G of the near past: what would be, had the peers not moved since."""
     q: Floats
     """(series, 2) near, far."""
     old: Floats
-    """(series,) The far q also where the series is learning (of the country then: its level before the last half hour):
+    """(series,) The far q also where the series is learning (of the country then: the least of the last hour):
     what a loss that is told from its own last half hour has to agree with."""
     freed: Bools
     """(series,) As `Muted.freed`."""
@@ -107,7 +111,7 @@ class Expected:
     steep: Floats
     """(series,) Relative change of the reference within two minutes: steep mornings widen the band."""
     share: Floats
-    """(series,) How much of what is expected of the series is not muted."""
+    """(series,) How much of what is expected of the series is not muted; of the country, of what is seen."""
     climb: float
     """By how much, as a logarithm, the whole country has moved within ten minutes: learning series have no slope."""
     coarse: bool
@@ -136,15 +140,16 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
         keep = np.concatenate([~muted.windows, np.ones((len(x), 2), dtype=bool)], axis=1)
         today = peers.growth(x * keep, due * keep, catalogue, muted.by_famille)
     base = due * today
-    now_x, now_base = x, base
+    now_x, now_base, steady = x, base, due[:, :4] * today[:, 4:5]
     if muted is not None:
         now_x, now_base = x.copy(), base.copy()
         now_x[:, :4][muted.windows] = 0
         now_base[:, :4][muted.windows] = 0
+        steady[muted.windows] = 0
     visits = np.stack([sample.main.visits, sample.main.reference_visits], axis=1)
     stacked = np.concatenate(
         [now_x, now_base, sample.main.slope, main.past[:, None], (main.past * main.learning)[:, None], visits,
-         main.hits[:, 1:2], sample.main.reference[:, :2].sum(axis=1, keepdims=True), base[:, 1:2]], axis=1,
+         main.hits[:, 1:2], sample.main.reference[:, :2].sum(axis=1, keepdims=True), base[:, 1:2], steady], axis=1,
     )  # fmt: skip
     rolled = catalogue.roll.of(stacked)
     _judge_the_country_raw(rolled, main, muted)
@@ -152,6 +157,7 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
     rolled[0, :4] = np.maximum(rolled[0, :4] - gone[0], 0.0)
     rolled[0, 6:10] = np.maximum(rolled[0, 6:10] - gone[1], 0.0)
     rolled[0, 20] = main.reference[:, 1].sum()
+    rolled[0, 21:] = rolled[0, 6:10]
     rolled = np.concatenate([rolled, more])
     measured = _measured(sample)
     leaves = (
@@ -186,10 +192,11 @@ class _Columns:
         self.seen = self.hits[:, :4].copy()
         """(leaves, WINDOWS) Hits, also of leaves that cannot be judged."""
         self.learning = (counts.days < days.ENOUGH) | sample.learning
-        self.before = reference[:, 7] / _LENGTHS[7]
-        """Hits a second of the older half of the last hour; of a learning leaf its own, else its reference's."""
+        self.before = reference[:, _BEFORE] / _LENGTHS[_BEFORE]
+        """Hits a second of the spans of the last hour; of a learning leaf its own, else its reference's."""
         if self.learning.any():
             self._learn(sample, past, void, everywhere)
+            self.before[self.learning] = hits[self.learning][:, _BEFORE] / _LENGTHS[_BEFORE]
         # A window that began before counting did says nothing.
         short = np.flatnonzero(np.array(WINDOWS) > sample.measured_seconds)
         self.hits[:, short] = self.reference[:, short] = 0
@@ -215,7 +222,6 @@ class _Columns:
             [np.broadcast_to(_LENGTHS @ _NOW, (len(known), len(WINDOWS))), known @ _PAST], axis=1
         )
         self.hits[rows] *= judged[:, None]
-        self.before[rows] = past[:, 7] / _LENGTHS[7]
         self.past[rows] = rate * np.minimum(known_seconds, 1800.0)
 
 
@@ -234,9 +240,9 @@ def _measured(sample: Sample) -> Floats:
 
 
 def _before(main: _Columns, measured: Floats) -> float:
-    """Hits a second of the country in the older half of the last hour; -1 where that was not measured."""
-    share = float(measured[7] / _LENGTHS[7])
-    return float(main.before.sum()) / share if share >= 0.25 else -1.0
+    """Hits a second of the country in the least busy span of the last hour; -1 if its older half was not measured."""
+    shares = measured[_BEFORE] / _LENGTHS[_BEFORE]
+    return float((main.before.sum(axis=0) / np.maximum(shares, 0.25)).min()) if shares[-1] >= 0.25 else -1.0
 
 
 def _climb(main: _Columns, measured: Floats) -> float:
@@ -268,18 +274,19 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     """The same columns for the series of profils, each judged against the others; and its windows with nothing muted.
 
     Returns:
-        (profils, 21); (2, profils, WINDOWS): observed, reference x G; and (2, WINDOWS): observed and reference that
+        (profils, 25); (2, profils, WINDOWS): observed, reference x G; and (2, WINDOWS): observed and reference that
         muted profils take out of the country's.
     """
     counts = sample.profils
     if not len(counts.leaves):
-        return np.zeros((0, 21)), np.zeros((2, 0, 4)), np.zeros((2, 4))
+        return np.zeros((0, 25)), np.zeros((2, 0, 4)), np.zeros((2, 4))
     own = _Columns(sample, counts, muted.profil_spans if muted else None, muted.everywhere if muted else None)
     rows = catalogue.roll_profils.of(
         np.concatenate(
             [own.hits[:, :6], own.reference[:, :6], counts.slope, own.past[:, None],
              (own.past * own.learning)[:, None], counts.visits[:, None], counts.reference_visits[:, None],
-             own.hits[:, 1:2], counts.reference[:, :2].sum(axis=1, keepdims=True), own.reference[:, 1:2]], axis=1,
+             own.hits[:, 1:2], counts.reference[:, :2].sum(axis=1, keepdims=True), own.reference[:, 1:2],
+             own.reference[:, :4]], axis=1,
         )
     )  # fmt: skip
     x, due = rows[:, :6], rows[:, 6:12]
@@ -294,12 +301,14 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     # The root of the weight: in the evening parents alone are over half of the country, and no measure of themselves.
     weight = np.sqrt(judged)
     ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
-    rows[:, 6:12] *= np.clip(peers.weighted_median(ratio * weight, weight), *peers.MOVES)
-    full = np.stack([rows[:, :4], rows[:, 6:10]])
+    today = np.clip(peers.weighted_median(ratio * weight, weight), *peers.MOVES)
+    rows[:, 6:12] *= today
+    rows[:, 21:] *= today[4]
+    full = np.stack([catalogue.roll_profils.of(own.seen), rows[:, 6:10]])
     rows[:, 20] = full[1, :, 1]
     if muted is not None:
         rows[:, :4][gone] = 0
-        rows[:, 6:10][gone] = 0
+        rows[:, 6:10][gone] = rows[:, 21:][gone] = 0
     return rows, full, taken
 
 
@@ -317,8 +326,9 @@ def _figures(
     x, base = rolled[:, :4], rolled[:, 6:10]
     past_x, past_base = rolled[:, 4:6], rolled[:, 10:12]
     slope, past, learned = rolled[:, 12:14], rolled[:, 14], rolled[:, 15]
-    drift = muted.drift[:, None] if muted is not None else 1.0
-    q = (past_x + PRIOR_HITS * drift) / (past_base + PRIOR_HITS)
+    prior = np.repeat(muted.drift[:, None] if muted is not None else np.ones((len(rolled), 1)), 2, axis=1)
+    prior = _as_its_territory(prior, past_x, past_base, catalogue)
+    q = (past_x + PRIOR_HITS * prior) / (past_base + PRIOR_HITS)
     wide = catalogue.alone.copy()
     wide[0] = True
     low, high = (np.where(wide, w, n)[:, None] for w, n in zip(Q_CLIP_WIDE, Q_CLIP, strict=True))
@@ -329,15 +339,20 @@ def _figures(
     old = q[:, FAR].copy()
     q[learning, FAR] = 1.0
     if learning[0]:
-        # In the morning the country climbs for an hour: what it was before that hour is the least it must fall below.
+        # In the morning the country climbs for an hour, after a surge it falls: the least it was is what it must fall
+        # below.
         old[0] = before / max(raw[1] / WINDOWS[1], 1e-9) if before >= 0 else 1.0
     steep = np.abs(np.log((slope[:, 1] + 1) / (slope[:, 0] + 1))) / 2
     pages = rolled[:, 18] / np.maximum(rolled[:, 16], 1.0)
     due_pages = np.divide(rolled[:, 19], rolled[:, 17], out=np.full(len(rolled), np.nan), where=rolled[:, 17] > 0)
     country = pages[0] if len(pages) else 1.0
+    share = np.divide(base[:, 1], rolled[:, 20], out=np.ones(len(rolled)), where=rolled[:, 20] > 0)
+    # Of learning leaves some may not be judged at all: the rest is not the country.
+    share[:1] = np.minimum(share[:1], x[:1, 1] / max(float(leaf_x[:, 1].sum()), 1e-9))
     return Expected(
         x=x,
         base=base,
+        steady=rolled[:, 21:],
         q=q,
         past=past,
         old=old,
@@ -345,7 +360,7 @@ def _figures(
         known=past_base >= 100,
         learning=learning,
         steep=np.where(learning, 0.0, steep),
-        share=np.divide(base[:, 1], rolled[:, 20], out=np.ones(len(rolled)), where=rolled[:, 20] > 0),
+        share=share,
         climb=climb,
         coarse=muted is not None and muted.by_famille,
         pages=pages,
@@ -355,3 +370,11 @@ def _figures(
         profil_full=profil_full,
         raw=raw,
     )
+
+
+def _as_its_territory(prior: Floats, past_x: Floats, past_base: Floats, catalogue: Catalogue) -> Floats:
+    """What q is drawn towards: in a territory without peers, whose reference may be of holidays, to its q of today."""
+    prior = prior.copy()
+    for at, inside in zip(catalogue.territories, catalogue.inside_territories, strict=True):
+        prior[inside] *= (past_x[at] + PRIOR_HITS * prior[at]) / (past_base[at] + PRIOR_HITS)
+    return prior

@@ -217,7 +217,7 @@ class Machine:
                 continue
             due = found.base[at, 3]
             share = found.x[at, 3] / due if due >= rules.LEAST_PAST else 0.0
-            if rules.DAY_FROM <= local[at] <= rules.DAY_TO and share >= rules.OPEN_SHARE:
+            if rules.OPEN_FROM <= local[at] <= rules.OPEN_TO and share >= rules.OPEN_SHARE:
                 self._opened[name] = day
             elif not (due >= rules.LEAST_PAST and share < rules.SHUT_SHARE):
                 inside = catalogue.academie_of == catalogue.academie_of[at]

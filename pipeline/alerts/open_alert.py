@@ -120,13 +120,14 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
             national |= past
             if each.closed_at is not None:
                 everywhere |= past
-            rows = catalogue.leaves.group < 0
+            rows = catalogue.leaves.group < 0  # no G takes it out of these
             windows |= rows[:, None] & now
+            spans |= rows[:, None] & past
             continue
         if each.kind == "profil":
             # It touches every leaf by an unknown share: beside it only what is far off is judged, and behind it the
             # past of all is void until it has left the windows.
-            by_famille |= bool(now.any())
+            by_famille |= bool(now[:2].any())
             national |= past
             drift[0] = each.national
             windows |= (catalogue.leaves.group < 0)[:, None] & now

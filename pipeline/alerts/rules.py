@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.alerts.catalogue import KIND_CODES, Catalogue
 from pipeline.alerts.chance import sigmas
-from pipeline.alerts.expectation import FAR, UNEXPLAINED, Bools, Expected
+from pipeline.alerts.expectation import FAR, NEAR, UNEXPLAINED, Bools, Expected
 from pipeline.alerts.sample import Floats, Ints
 
 
@@ -28,15 +28,15 @@ def _levels(n: float, p: float, f: float, a: float, pf: float, af: float, profil
 
 # Relative error of a large expectation: what the counts of a healthy day show, by how old the level is.
 NOISE = np.stack([
-    _levels(n=0.034, p=0.036, f=0.042, a=0.054, pf=0.056, af=0.085, profil=0.050),
-    _levels(n=0.050, p=0.052, f=0.060, a=0.078, pf=0.090, af=0.120, profil=0.080),
+    _levels(n=0.034, p=0.040, f=0.043, a=0.056, pf=0.056, af=0.085, profil=0.058),
+    _levels(n=0.050, p=0.058, f=0.062, a=0.078, pf=0.090, af=0.120, profil=0.088),
 ])  # fmt: skip
 """(2, kinds): with the near level, with the far one."""
 CLUMPING = np.array([2.0, 4.0, 6.0, 7.0])
 """(WINDOWS,) Variance over mean of small counts: a visit is several pages, the longer the window, the more of it."""
 
-SIGMAS_DROP = _levels(n=4.8, p=4.8, f=4.8, a=4.8, pf=5.0, af=5.0, profil=4.8)
-SIGMAS_SPIKE = _levels(n=4.8, p=4.8, f=4.8, a=5.0, pf=5.6, af=5.6, profil=5.0)
+SIGMAS_DROP = _levels(n=4.8, p=4.8, f=4.8, a=4.8, pf=5.0, af=5.0, profil=5.2)
+SIGMAS_SPIKE = _levels(n=4.8, p=4.8, f=4.8, a=5.0, pf=5.6, af=5.6, profil=5.4)
 DROP = np.stack([
     _levels(n=0.18, p=0.16, f=0.17, a=0.20, pf=0.28, af=0.33, profil=0.20),
     _levels(n=0.25, p=0.20, f=0.20, a=0.22, pf=0.35, af=0.40, profil=0.25),
@@ -54,9 +54,10 @@ RETURN = 0.07
 TICKS = _levels(n=3, p=3, f=3, a=4, pf=6, af=6, profil=4)
 """Ticks in a row before an alert opens; twice as many where chance may make one of them."""
 STRONG = 2
-PATIENT_SIGMAS = 3.2
-"""Standard deviations of chance alone from which on a low minute counts towards an alert at all."""
-DAY_FROM, DAY_TO = 6.5 * 3600, 23.0 * 3600
+PATIENT_SIGMAS, PATIENT_NOISE = 3.4, 1.35
+"""Standard deviations of chance alone from which on a low minute counts towards an alert at all; and of noise, over
+those that a sure one needs."""
+DAY_FROM, DAY_TO = 6.75 * 3600, 23.0 * 3600
 """Seconds of the local day outside of which a handful of people is all there is, and each of them many pages."""
 NIGHT_SIGMAS = 1.5
 """How many more standard deviations it takes at night."""
@@ -97,21 +98,24 @@ SPIKE_HITS, SPIKE_DUE, SPIKE_PAST = 80.0, 15.0, 20.0
 NEVER = 2.0
 """A loss that no series can have."""
 LEAK = _levels(n=NEVER, p=0.35, f=0.35, a=0.40, pf=NEVER, af=NEVER, profil=NEVER)
+LEAK_ALONE = 0.65
 LEAK_SIGMAS, LEAK_DUE, LEAK_TICKS, LEAK_NOISE = 3.5, 500.0, 9, 1.5
-"""A slow leak: half an hour that far below the reference itself, whatever q says."""
+"""A slow leak: half an hour that far below the reference itself, whatever q says; further, where no peers move it."""
 
 RETRIES = 1.5
 """Pages a visit over what they should be from which on a spike is called retries."""
 
-SILENCE_HITS = 75.0
+SILENCE_HITS = 90.0
 """Hits that should have come since the last one: about twelve visits, none of which came."""
 SILENCE_SECONDS = 900.0
 
 SILENCE_EVERY, SILENCE_TICKS = 60, 2
 """Seconds between two looks at silence, which is a matter of hours, and looks in a row before an alert."""
-OPEN_SHARE, SHUT_SHARE = 0.5, 0.02
-"""A territory without a known calendar is not open yet until it has been at half of its level today; unless there is
-next to nothing at all, which is no holiday either."""
+OPEN_SHARE, SHUT_SHARE = 0.5, 0.005
+"""A territory without a known calendar is not open until it has been at half of its level today; unless there is next
+to nothing at all, which is no holiday either."""
+OPEN_FROM, OPEN_TO = 8.25 * 3600, 17.0 * 3600
+"""Seconds of the local day between which that tells a school day: early and late, holidays are much like it."""
 
 CALM_TICKS = 9
 """Ticks in a row back to ordinary before an alert closes."""
@@ -120,6 +124,11 @@ CAP_NATIONAL, CAP_LEARNING, CAP = 3600, 5400, 4 * 3600
 LATE_SECONDS, LATE_TICKS, IN_TIME_TICKS = 60.0, 2, 3
 UPDATE_SECONDS = 300
 """Least event time between two revisions that only update."""
+
+
+def _reloading(found: Expected) -> float:
+    """How many times more pages a visit the country loads than it should: in a storm, counts are as much rougher."""
+    return max(float(found.pages[0] / max(found.expected_pages[0], 1e-9)), 1.0) if len(found.pages) else 1.0
 
 
 class Verdict:
@@ -168,6 +177,11 @@ class Verdict:
         far = mu[:, 1]
         drop[:, 0] &= x[:, 0] <= (1 - drop_by[:, 1, None] / 2) * far
         spike[:, 0] &= x[:, 0] >= (1 + (spike_by[:, 1, None] - 1) / 2) * far
+        # Nor is what only the peers do: where one platform is most of a zone, the others seem to fall when it surges.
+        steady = (found.steady * found.q[:, NEAR, None])[:, None, :3]
+        unknown = ~found.known[:, NEAR, None, None]
+        drop &= unknown | (x <= (1 - drop_by[:, :, None] / 2) * steady)
+        spike &= unknown | (x >= (1 + (spike_by[:, :, None] - 1) / 2) * steady)
         if learning.any():
             before = (found.base * found.old[:, None])[:, None, :3]
             agreed = x <= (1 - 0.9 * drop_by[:, 0, None, None]) * before
@@ -189,21 +203,22 @@ class Verdict:
         noise *= np.where(found.known[series, memory] | learning[series], 1.0, UNEXPLAINED)
         noise *= np.where(alone[series], ALONE_NOISE, 1.0)
         noise = np.sqrt(noise * noise + found.steep[series] ** 2)
-        z = sigmas(found.x[series, window], mu[series, memory, window], CLUMPING[window], noise)
+        clumping = CLUMPING[window] * _reloading(found)
+        z = sigmas(found.x[series, window], mu[series, memory, window], clumping, noise)
         night = (local_seconds[series] < DAY_FROM) | (local_seconds[series] > DAY_TO)
         need = np.where(z < 0, SIGMAS_DROP[codes[series]], SIGMAS_SPIKE[codes[series]]) + NIGHT_SIGMAS * night
         strong = np.abs(z) >= need
         # A minute so low that chance alone seldom makes it, and far beyond the noise of a level: several in a row are
         # as sure. Not so upwards: one class that opens one page together makes several such minutes.
-        by_chance = sigmas(found.x[series, window], mu[series, memory, window], CLUMPING[window], 0.0 * noise)
+        by_chance = sigmas(found.x[series, window], mu[series, memory, window], clumping, 0.0 * noise)
         ratio = found.x[series, window] / np.maximum(mu[series, memory, window], 1e-9)
-        patient = (window == 0) & ~night & (by_chance <= -PATIENT_SIGMAS) & (1 - ratio >= need * noise)
+        patient = (window == 0) & ~night & (by_chance <= -PATIENT_SIGMAS) & (1 - ratio >= PATIENT_NOISE * need * noise)
         unsure = ~(strong | patient)
         drop[series[unsure], memory[unsure], window[unsure]] = False
         spike[series[unsure], memory[unsure], window[unsure]] = False
         self.weight = np.zeros(len(codes), dtype=np.int64)
         np.maximum.at(self.weight, series, np.where(strong, STRONG, np.where(patient, 1, 0)))
-        self.leak = self._leak(found, codes)
+        self.leak = self._leak(found, codes, alone) & (local_seconds >= DAY_FROM) & (local_seconds <= DAY_TO)
         flat = (drop | spike).transpose(0, 2, 1).reshape(len(codes), 6)
         first, breached = flat.argmax(axis=1), flat.any(axis=1)
         self.drop: Bools = np.asarray(drop.any(axis=(1, 2)))
@@ -212,11 +227,11 @@ class Verdict:
         self.memory = np.where(breached, first % 2, 1)
 
     @staticmethod
-    def _leak(found: Expected, codes: Ints) -> Bools:
-        due = found.base[:, 3]
+    def _leak(found: Expected, codes: Ints, alone: Bools) -> Bools:
+        due, least = found.base[:, 3], np.where(alone, np.maximum(LEAK[codes], LEAK_ALONE), LEAK[codes])
         leak: Bools = (
             (found.share >= LEAST_SHARE)
-            & (found.x[:, 3] <= (1 - LEAK[codes]) * due)
+            & (found.x[:, 3] <= (1 - least) * due)
             & (due >= LEAK_DUE)
             & ~found.learning
             & ~found.freed

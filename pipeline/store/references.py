@@ -99,7 +99,7 @@ class References:
 
     def _missing(self, t: int) -> list[_Job]:
         """What today, and a tomorrow that is near, lack: compared with nothing yet, or with other days."""
-        measured = self._measured()
+        measured, pages = self._measured(), self._pages()
         made = {
             (day, academie): tuple(past) for day, academie, past in self._store.execute(query("list_reference_days"))
         }
@@ -107,7 +107,7 @@ class References:
         for academie in sorted({row.academie_name for row in territories()}):
             clock = days.clock(academie)
             for day in sorted({days.local_day(academie, t), days.local_day(academie, t + AHEAD_SECONDS)}):
-                past = tuple(days.comparable(self.calendar, day, academie, measured[clock]))
+                past = tuple(days.comparable(self.calendar, day, academie, measured[clock], pages[academie]))
                 if made.get((day, academie)) != past:
                     jobs[day, clock, days.school_zone(academie), past].append(academie)
         return [_Job(day, tuple(academies), past) for (day, _, _, past), academies in jobs.items()]
@@ -130,12 +130,22 @@ class References:
             }
         return found
 
+    def _pages(self) -> dict[str, dict[date, float]]:
+        """Académie → hits of its local days; empty for those whose holidays are known."""
+        found: dict[str, dict[date, float]] = defaultdict(lambda: defaultdict(float))
+        unknown = sorted({row.academie_name for row in territories() if not self.calendar.knows(row.academie_name)})
+        zones = {academie: ZoneInfo(days.clock(academie)) for academie in unknown}
+        rows = self._store.execute(query("list_levelled_pages"), {"academies": unknown})
+        for academie, hour, hits in rows:
+            found[academie][hour.replace(tzinfo=UTC).astimezone(zones[academie]).date()] += hits
+        return found
+
     def _steps(self, jobs: Sequence[_Job]) -> Iterator[None]:
         """Each step is one query or two; after it, others may have their turn."""
         for job in jobs:
             made_at = datetime.now(UTC)
             if job.past:
-                for day in sorted({other for last in (job.day - timedelta(1), *job.past) for other in _week(last)}):
+                for day in sorted({other for week in self._weeks(job) for other in week}):
                     if day not in self._sums:
                         rows = self._store.execute(query("read_level_sums"), {"day": day})
                         self._sums[day] = {Leaf(*row[:5]): float(row[5]) for row in rows}
@@ -149,10 +159,15 @@ class References:
             yield
         self._sums.clear()
 
+    def _weeks(self, job: _Job) -> list[list[date]]:
+        """The week before the day, and the one that ends with each past day."""
+        ends = [job.day - timedelta(1), *job.past]
+        return [days.week(self.calendar, last, job.day, job.academies[0]) for last in ends]
+
     def _growths(self, job: _Job) -> dict[Leaf, Floats]:
         """Leaf → by what each of its past days is multiplied."""
         zone = days.school_zone(job.academies[0])
-        weeks = [_week(job.day - timedelta(1)), *(_week(past) for past in job.past)]
+        weeks = self._weeks(job)
         leaves = {leaf for week in weeks for day in week for leaf in self._sums[day] if leaf.academie in job.academies}
         of_leaf = {leaf: [sum(self._sums[day].get(leaf, 0.0) for day in week) for week in weeks] for leaf in leaves}
         of_zone = [
@@ -186,7 +201,12 @@ class References:
         hits = np.array([row[5] for row in rows], np.float64).reshape(shape)
         visits = np.array([row[6] for row in rows], np.float64).reshape(shape)
         scale = np.stack([growths.get(leaf, np.ones(len(starts))) for leaf in leaves])
-        usual = average(hits, visits, scale)
+        names = sorted(job.academies)
+        places = np.array([names.index(leaf.academie) for leaf in leaves], np.int64)
+        whole = np.zeros((len(names), *shape[1:]))
+        main = np.array([not leaf.profil for leaf in leaves])
+        np.add.at(whole, places[main], hits[main])
+        usual = average(hits, visits, scale, whole, places)
         inner = slice(first - begin, first - begin + min(SLICE, DAY - first))
         second = _midnight(job.day, zone) + first * 60
         self._write(leaves, second, usual[0][:, inner], usual[1][:, inner], len(starts), made_at)
@@ -214,31 +234,50 @@ class References:
             )
 
 
-def average(hits: Floats, visits: Floats, scale: Floats) -> tuple[Floats, Floats]:
-    """Smooth each day, scale it, and take the mean of the middle ones, minute by minute.
+def average(
+    hits: Floats, visits: Floats, scale: Floats, whole: Floats, places: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Smooth each day, scale it, and take what is usual of them, minute by minute.
 
     Args:
         hits: (leaves, days, minutes) as counted.
         visits: the same shape; smoothed and averaged as the hits are.
         scale: (leaves, days).
+        whole: (académies, days, minutes) hits of all that belongs to one.
+        places: (leaves,) the académie of each.
 
     Returns:
         Hits and visits, (leaves, minutes).
     """
     width = {days.smoothing(level) for level in _LEVELS}
     widest = max(width)
-    level = _smooth(hits, widest).mean(axis=1)
-    chosen = np.vectorize(days.smoothing, otypes=[np.int64])(level)
-    first, last = days.middle(hits.shape[1])
+    chosen = _widths(_smooth(hits, widest).mean(axis=1))
+    courses = {minutes: _course(whole, minutes) for minutes in width}
 
     def of(counts: Floats) -> Floats:
-        usual: Floats = np.zeros_like(level)
+        usual: Floats = np.zeros(chosen.shape)
         for minutes in sorted(width):
-            scaled = _smooth(counts, minutes) * scale[:, :, None]
-            usual += (chosen == minutes) * np.sort(scaled, axis=1)[:, first:last].mean(axis=1)
+            scaled = _smooth(counts, minutes) * courses[minutes][places] * scale[:, :, None]
+            usual += (chosen == minutes) * days.usual(scaled, axis=1)
         return usual
 
     return of(hits), of(visits)
+
+
+def _widths(level: Floats) -> NDArray[np.int64]:
+    return np.asarray(np.vectorize(days.smoothing, otypes=[np.int64])(level))
+
+
+def _course(whole: Floats, minutes: int) -> Floats:
+    """How each académie went within so many minutes, as finely as its own size lets it be told: 1 on average."""
+    course: Floats = np.ones_like(whole)
+    smooth = _smooth(whole, minutes)
+    own = _widths(_smooth(whole, max(days.smoothing(level) for level in _LEVELS)).mean(axis=1))
+    for finer in sorted({days.smoothing(level) for level in _LEVELS}):
+        if finer < minutes:
+            at = (own == finer)[:, None, :] & (smooth > 0)
+            np.divide(_smooth(whole, finer), smooth, out=course, where=at)
+    return course
 
 
 def _smooth(counts: Floats, minutes: int) -> Floats:
@@ -249,10 +288,6 @@ def _smooth(counts: Floats, minutes: int) -> Floats:
     low, high = np.maximum(at - minutes // 2, 0), np.minimum(at + minutes // 2 + 1, size)
     means = (sums[..., high] - sums[..., low]) / (high - low)
     return np.asarray(means, np.float64)
-
-
-def _week(last: date) -> list[date]:
-    return [last - timedelta(days=back) for back in range(days.GROWTH_DAYS)]
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:

@@ -71,21 +71,21 @@ def references(world: World, last_year: bool) -> tuple[Reference, Reference]:
     behind = [np.zeros(len(main), np.int64), np.zeros(len(profils), np.int64)]
     growth = _Growth(world)
     for a, academie in enumerate(world.academies):
-        rows = (np.flatnonzero(world.leaf_academie == a), a * len(PROFILS) + np.arange(len(PROFILS)))
+        rows = _rows_of(world, a)
         zero = midnight(world.today)
         minutes = np.arange(MINUTES)
         local = (zero + days.utc_offset(academie, zero + 43_200)) // 60 + minutes
         for number in np.unique(local // MINUTES):
             today = date(1970, 1, 1) + timedelta(days=int(number))
             inside = local // MINUTES == number
-            past = days.comparable(calendar(), today, academie, measured)
-            past = [day for day in past if day < world.today]
+            before = {day for day in measured if day < world.today}
+            past = days.comparable(calendar(), today, academie, before, growth.pages(academie, before))
             if not past:
                 continue
             for table, (into, index) in enumerate(zip((main, profils), rows, strict=True)):
                 hits = np.stack([_hits(world, day, table)[index] for day in past])
                 visits = np.stack([_visits(world, day, table)[index].sum(axis=1) for day in past]).sum(axis=0)
-                scales = np.stack([growth.of(day, table)[index] for day in past])
+                scales = np.stack([growth.of(day, today, table)[index] for day in past])
                 per_hit[table][index] = visits / np.maximum(hits.sum(axis=(0, 2)), 1.0)
                 into[np.ix_(index, inside)] = _average(hits, scales)[:, local[inside] % MINUTES]
                 behind[table][index] = len(past)
@@ -93,6 +93,11 @@ def references(world: World, last_year: bool) -> tuple[Reference, Reference]:
         Reference(leaf_keys(), main, per_hit[0], behind[0]),
         Reference(profil_keys(), profils, per_hit[1], behind[1]),
     )
+
+
+def _rows_of(world: World, academie: int) -> tuple[Ints, Ints]:
+    """An académie's rows in the main table and in that of profils."""
+    return np.flatnonzero(world.leaf_academie == academie), academie * len(PROFILS) + np.arange(len(PROFILS))
 
 
 def _hits(world: World, day: date, table: int) -> Floats:
@@ -114,46 +119,68 @@ class _Growth:
         zones = [days.school_zone(academie) for academie in world.academies]
         number = np.array([sorted(set(zones)).index(zone) for zone in zones])
         self._zone = (number[world.leaf_academie], np.repeat(number, len(PROFILS)))
-        self._done: dict[tuple[date, int], Doubles] = {}
+        self._done: dict[tuple[date, date, int], Doubles] = {}
 
-    def of(self, day: date, table: int) -> Doubles:
+    def of(self, day: date, today: date, table: int) -> Doubles:
         """Factors on a past day: array (leaves)."""
-        found = self._done.get((day, table))
+        key = day, today, table
+        found = self._done.get(key)
         if found is None:
             if (self._world.today - day).days > days.LOOKBACK_DAYS:
                 return np.ones(len(self._zone[table]))  # the level of last year's day is not used
-            recent = self._week(self._world.today - timedelta(days=1), table)
-            then = self._week(day, table)
+            recent = self._week(today - timedelta(days=1), today, table)
+            then = self._week(day, today, table)
             zone = self._zone[table]
             recent_zone, then_zone = np.bincount(zone, recent)[zone], np.bincount(zone, then)[zone]
             rows = zip(recent, recent_zone, then, then_zone, strict=True)
-            found = self._done[day, table] = np.array([days.growth(*map(float, row)) for row in rows])
+            found = self._done[key] = np.array([days.growth(*map(float, row)) for row in rows])
         return found
 
-    def _week(self, last: date, table: int) -> Doubles:
+    def pages(self, academie: str, on: set[date]) -> dict[date, float]:
+        """Hits of an académie without a known calendar on these days."""
+        if calendar().knows(academie):
+            return {}
+        mine = self._world.leaf_academie == self._world.academies.index(academie)
+        return {day: float(self._totals_of(day)[0][mine].sum()) for day in on}
+
+    def _totals_of(self, day: date) -> tuple[Doubles, Doubles]:
+        if day not in self._totals:
+            self._totals[day] = self._world.totals(day)
+        return self._totals[day]
+
+    def _week(self, last: date, like: date, table: int) -> Doubles:
         total = np.zeros(len(self._zone[table]))
-        for back in range(days.GROWTH_DAYS):
-            day = last - timedelta(days=back)
-            if day not in self._totals:
-                self._totals[day] = self._world.totals(day)
-            total += self._totals[day][table]
+        for number, academie in enumerate(self._world.academies):
+            mine = _rows_of(self._world, number)[table]
+            for day in days.week(calendar(), last, like, academie):
+                total[mine] += self._totals_of(day)[table][mine]
         return total
 
 
 def _average(hits: Floats, scales: Doubles) -> Floats:
-    """Past days smoothed, scaled, and the mean of the middle ones: (days, leaves, minutes) to (leaves, minutes)."""
+    """The reference of one académie's leaves from its past days: (days, leaves, minutes) to (leaves, minutes)."""
     total = np.zeros((*hits.shape[:-1], MINUTES + 1))
     np.cumsum(hits, axis=-1, out=total[..., 1:])
-    chosen = _smooth(total, days.smoothing(1.0))
-    level = chosen.mean(axis=0)
-    for some in (10.0, 100.0):  # the limits of `days.smoothing` are 6 and 60
-        finer = np.broadcast_to(level > some * 0.6, chosen.shape)
-        np.copyto(chosen, _smooth(total, days.smoothing(some)), where=finer)
+    whole = total.sum(axis=1, keepdims=True)
+    # Levels in the middle of each of the steps of `days.smoothing`.
+    smooth = {level: _smooth(total, days.smoothing(level)) for level in (1.0, 10.0, 100.0)}
+    course = {level: _smooth(whole, days.smoothing(level)) for level in smooth}
+    size, size_of_whole = smooth[1.0].mean(axis=0), course[1.0].mean(axis=0)
+    goes = course[1.0].copy()
+    for level in (10.0, 100.0):
+        np.copyto(goes, course[level], where=size_of_whole > level * 0.6)
+    chosen = smooth[1.0] * _ratio(goes, course[1.0])
+    for level in (10.0, 100.0):  # the limits of `days.smoothing` are 6 and 60
+        finer = np.broadcast_to(size > level * 0.6, chosen.shape)
+        as_fine = np.where(size_of_whole > level * 0.6, _ratio(goes, course[level]), 1.0)
+        np.copyto(chosen, smooth[level] * as_fine, where=finer)
     chosen *= scales[:, :, None].astype(np.float32)
-    first, last = days.middle(len(hits))
-    chosen.sort(axis=0)
-    mean: Floats = chosen[first:last].mean(axis=0)
+    mean: Floats = days.usual(chosen.astype(np.float64), axis=0).astype(np.float32)
     return mean
+
+
+def _ratio(one: Floats, other: Floats) -> Floats:
+    return np.divide(one, other, out=np.ones_like(one), where=other > 0)
 
 
 def _smooth(total: Doubles, width: int) -> Floats:
