@@ -6,17 +6,22 @@ it refuses. A view of `bi` reads `ent` inside, and is not looked into: that is w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 from deploy.embedded import rules
 from deploy.embedded.engine import Engine
-from deploy.embedded.failures import ACCESS_DENIED, NOT_IMPLEMENTED, READONLY, Failure
-from deploy.embedded.statements import tokens, unquoted
+from deploy.embedded.failures import ACCESS_DENIED, NOT_IMPLEMENTED, READONLY, SYNTAX_ERROR, Failure
+from deploy.embedded.statements import has_open_heredoc, tokens, unquoted
 from deploy.embedded.syntax_tree import Parser, Statement
 
 MAX_SHARED = 4096
 """Characters of the longest statement whose answer is shared: trees of longer ones are not kept."""
+
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""What bytes that are not UTF-8 have become."""
 
 
 class Access:
@@ -24,12 +29,18 @@ class Access:
 
     def __init__(self, engine: Engine) -> None:
         self._parser = Parser(engine)
+        # Readers wait for one another, not the worker for them: one statement at a time is read by each.
+        self._readers_parser = Parser(engine)
         names = self._parser.ask("SELECT lower(name) FROM system.table_functions")
         self._reading_functions = frozenset(names.splitlines()) - rules.TABLE_FUNCTIONS
 
     def close(self) -> None:
-        """Give the parser's session back."""
+        """Give the parsers' sessions back."""
         self._parser.close()
+        self._readers_parser.close()
+
+    def _parser_of(self, login: str) -> Parser:
+        return self._readers_parser if login == "default" else self._parser
 
     def check(
         self,
@@ -44,7 +55,14 @@ class Access:
         Raises:
             Failure: ACCESS_DENIED and what is refused; READONLY; NOT_IMPLEMENTED for what nobody may do here.
         """
-        statement = self._parser.parse(sql, params)
+        if login == "default" and len(sql) > rules.LONGEST_READ:
+            text = f"DB::Exception: Max query size exceeded: a reader's statement may have {rules.LONGEST_READ} bytes."
+            raise Failure(SYNTAX_ERROR, text)
+        if login == "default" and has_open_heredoc(sql):
+            raise Failure(SYNTAX_ERROR, "DB::Exception: Syntax error: a text between $ signs is not closed.")
+        if _NO_TEXT.search(sql):
+            raise Failure(SYNTAX_ERROR, "DB::Exception: Syntax error: the statement is not UTF-8.")
+        statement = self._parser_of(login).parse(sql, params)
         words = statement.keywords
         _refuse_files(words)
         _refuse_dangers(statement, words)
@@ -78,7 +96,7 @@ class Access:
         """
         if login != "default" or len(sql) > MAX_SHARED:
             return False
-        statement = self._parser.parse(sql)
+        statement = self._parser_of(login).parse(sql)
         names = [name.lower() for name in statement.written_names]
         return (
             statement.root == "SelectWithUnionQuery"
@@ -86,9 +104,9 @@ class Access:
             and not any(name.startswith("system.") or rules.DRAWING_LOTS.fullmatch(name) for name in names)
         )
 
-    def check_external(self, sql: str) -> None:
+    def check_external(self, login: str, sql: str) -> None:
         """A table that a client sends along with its query: columns and types, nothing else."""
-        statement = self._parser.parse(sql)
+        statement = self._parser_of(login).parse(sql)
         kinds = {"CreateQuery", "Identifier", "Columns", "ExpressionList", "ColumnDeclaration", "DataType", "Literal"}
         strange = {node.kind for node in statement.nodes} - kinds
         if strange - {"Function", "NameTypePair"} or statement.after("Storage"):

@@ -54,7 +54,7 @@ def read_frame(source: Source) -> bytes:
     """
     header = source.take(25)
     method, size, plain_size = struct.unpack_from("<BII", header, 16)
-    if not 9 <= size <= MAX_FRAME or plain_size > MAX_FRAME:
+    if not 9 <= size <= MAX_FRAME or plain_size > min(MAX_FRAME, source.most):
         raise BrokenStream(TOO_LARGE_STRING_SIZE, f"DB::Exception: a compressed frame of {size} bytes is not read.")
     packed = source.take(size - 9)
     if header[:16] != _checksum(header[16:] + packed):
@@ -77,6 +77,7 @@ class FramedSource(Source):
 
     def __init__(self, packed: Source) -> None:
         super().__init__()
+        self.most = packed.most
         self._packed = packed
 
     def fill(self) -> None:
@@ -85,8 +86,13 @@ class FramedSource(Source):
         self._packed.compact()
 
 
-def plain_pieces(content: Iterable[bytes], coding: str) -> Iterator[bytes]:
+def plain_pieces(content: Iterable[bytes], coding: str, most: int = MAX_FRAME) -> Iterator[bytes]:
     """Undo a content coding of HTTP (`gzip`, `deflate`, `lz4`, `zstd`, or none), piece by piece.
+
+    Args:
+        content: the body.
+        coding: the name in Content-Encoding.
+        most: bytes of a body that must be held whole; plain, four times as many.
 
     Raises:
         Failure: an unknown coding, or bytes that are not of that coding.
@@ -113,21 +119,21 @@ def plain_pieces(content: Iterable[bytes], coding: str) -> Iterator[bytes]:
             if not unpacker.eof:
                 raise Failure(BAD_ARGUMENTS, "DB::Exception: the body is not whole lz4.")
         elif coding == "zstd":
-            yield from _zstd_pieces(content)
+            yield from _zstd_pieces(content, min(most, MAX_FRAME))
         else:
             raise Failure(UNKNOWN_COMPRESSION_METHOD, f"DB::Exception: Unknown compression method: {coding}")
     except (zlib.error, RuntimeError, cramjam.DecompressionError) as error:
         raise Failure(BAD_ARGUMENTS, f"DB::Exception: the body is not {coding}: {error}") from None
 
 
-def _zstd_pieces(content: Iterable[bytes]) -> Iterator[bytes]:
+def _zstd_pieces(content: Iterable[bytes], most: int) -> Iterator[bytes]:
     # The binding has no bounded streaming: the body is held, and its plain size is bounded by what one frame may be.
     packed = bytearray()
     for piece in content:
         packed += piece
-        if len(packed) > MAX_FRAME:
-            raise Failure(TOO_LARGE_STRING_SIZE, f"DB::Exception: a zstd body may have {MAX_FRAME} bytes; use lz4.")
-    plain = bytearray(4 * MAX_FRAME)
+        if len(packed) > most:
+            raise Failure(TOO_LARGE_STRING_SIZE, f"DB::Exception: a zstd body may have {most} bytes; use lz4.")
+    plain = bytearray(4 * most)
     try:
         length = cramjam.zstd.decompress_into(bytes(packed), plain)
     except OSError as error:
@@ -135,12 +141,19 @@ def _zstd_pieces(content: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(memoryview(plain)[:length])
 
 
-def plain_frames(content: bytes) -> bytes:
-    """All the frames of `content` (an HTTP body sent with `decompress=1`), decompressed."""
+def plain_frames(content: bytes, most: int) -> bytes:
+    """All the frames of `content` (an HTTP body sent with `decompress=1`), decompressed to at most `most` bytes.
+
+    Raises:
+        BrokenStream: as `read_frame`.
+        Failure: it has more.
+    """
     source = MemorySource(content)
     out = bytearray()
     while source.position < len(content):
         out += read_frame(source)
+        if len(out) > most:
+            raise Failure(TOO_LARGE_STRING_SIZE, f"DB::Exception: a compressed body may hold {most} bytes.")
     return bytes(out)
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import chdb
 
+from deploy.embedded import rules
 from deploy.embedded.failed_writes import FailedWrites
 from deploy.embedded.failures import as_failure
 from deploy.embedded.shared_answers import SharedAnswers
@@ -169,6 +170,10 @@ class Engine:
         """A session for one client. Read-only, it refuses writes and DDL, and takes other settings (`readonly=2`)."""
         session = self._new_session(self.failed_writes)
         if read_only:
+            for name, value in rules.READER_BEGINS_WITH.items():
+                session.set(name, value)
+            # Of a profile, chDB takes the bounds and leaves the values.
+            session.run("SET profile = 'reader'")
             session.run("SET readonly = 2")
         return session
 

@@ -23,21 +23,23 @@ class Body:
         self._stream = stream
         self._headers = headers
         self._framed = framed
+        self.most = MAX_FRAMED
+        """Bytes that may be held of a body that must be held whole; plain, four times as many."""
         self.finished = not present
         """Whether nothing of it is left on the connection."""
 
     def __iter__(self) -> Iterator[bytes]:
         """The plain pieces, none of them empty."""
-        pieces = plain_pieces(self._raw(), self._headers.get("Content-Encoding", "").lower())
+        pieces = plain_pieces(self._raw(), self._headers.get("Content-Encoding", "").lower(), self.most)
         if not self._framed:
             yield from (piece for piece in pieces if piece)
             return
         held = bytearray()
         for piece in pieces:
             held += piece
-            if len(held) > MAX_FRAMED:
-                raise Failure(LIMIT_EXCEEDED, f"DB::Exception: a compressed body may have {MAX_FRAMED} bytes.")
-        yield plain_frames(bytes(held))
+            if len(held) > self.most:
+                raise Failure(LIMIT_EXCEEDED, f"DB::Exception: a compressed body may have {self.most} bytes.")
+        yield plain_frames(bytes(held), 4 * self.most)
 
     def _raw(self) -> Iterator[bytes]:
         if self.finished:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
 
+from deploy.embedded import rules
 from deploy.embedded.access import Access
 from deploy.embedded.compression import frames, gzip
 from deploy.embedded.engine import Engine, Session
@@ -126,6 +127,8 @@ class HttpHandler(GuardedHandler, BaseHTTPRequestHandler):
                 self._send(404, b"There is no such handle: queries go to /, and /ping answers Ok.\n")
             else:
                 self._login = self._authenticate()
+                if self._login == "default":
+                    self._body.most = rules.MOST_SENT
                 self._gzip = self._flag("enable_http_compression") and "gzip" in self.headers.get("Accept-Encoding", "")
                 self._query()
         except (ConnectionError, TimeoutError):

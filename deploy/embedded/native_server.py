@@ -11,10 +11,12 @@ import re
 import socket
 from collections.abc import Callable, Hashable
 
+from deploy.embedded import rules
 from deploy.embedded.access import Access
 from deploy.embedded.engine import Engine, Session
 from deploy.embedded.failures import (
     AUTHENTICATION_FAILED,
+    LIMIT_EXCEEDED,
     NOT_IMPLEMENTED,
     UNEXPECTED_PACKET_FROM_CLIENT,
     UNKNOWN_DATABASE,
@@ -60,6 +62,7 @@ IDLE_SECONDS = 3600.0
 STALLED_SECONDS = 300.0
 """How long a client may take to send or to read the next bytes of a request."""
 _MAX_SETTINGS = 1000
+_MAX_TABLES = 100
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +83,10 @@ class Client:
         self._session: Session | None = None
         self._side: Session | None = None
         self._settings: dict[str, str] = {}
+        self._before: dict[str, str] = {}
+        """What settings of `_settings` were before a query first brought them."""
         self._external: list[str] = []
+        self._external_size = 0
         self._is_plain = True
 
     @property
@@ -154,6 +160,8 @@ class Client:
                 " name. (AUTHENTICATION_FAILED)",
             )
         self._login = login
+        if login == "default":
+            source.most = rules.MOST_SENT
         self._session = self.engine.session(read_only=login == "default")
         major, minor, patch = self.engine.version_numbers[:3]
         reply = varint(HELLO) + string("ClickHouse") + varint(major) + varint(minor) + varint(REVISION)
@@ -195,7 +203,7 @@ class Client:
         compressed = bool(source.varint())
         sql = source.string()
         self.channel.begin_query(compressed=compressed)
-        self._external = []
+        self._external, self._external_size = [], 0
         refused: Failure | None = None
         try:
             while True:
@@ -260,10 +268,16 @@ class Client:
         return found
 
     def _external_table(self, name: str, block: Block, content: memoryview) -> None:
+        self._external_size += len(content)
+        if self._external_size > self.channel.source.most:
+            text = f"DB::Exception: the tables of a query may have {self.channel.source.most} bytes together."
+            raise Failure(LIMIT_EXCEEDED, text)
         if name not in self._external:
+            if len(self._external) == _MAX_TABLES:
+                raise Failure(LIMIT_EXCEEDED, f"DB::Exception: a query may bring {_MAX_TABLES} tables.")
             columns = ", ".join(f"{identifier(column.name)} {column.type}" for column in block.columns)
             statement = f"CREATE TEMPORARY TABLE {identifier(name)} ({columns})"
-            self._access.check_external(statement)
+            self._access.check_external(self._login, statement)
             self.session.run(statement)
             self._external.append(name)
         if block.rows:
@@ -313,7 +327,7 @@ class Client:
     def _apply(self, settings: dict[str, tuple[str, bool]]) -> None:
         """Make the session's settings those of this query, which replace the ones of the query before."""
         for name in [name for name in self._settings if name not in settings]:
-            self.session.run(f"SET {name} = DEFAULT")
+            self.session.set(name, self._before[name])  # not DEFAULT, which may be what its login may not set
             del self._settings[name]
         for name, (value, important) in settings.items():
             if self._settings.get(name) == value:
@@ -321,6 +335,9 @@ class Client:
             if not re.fullmatch(r"\w+", name):
                 raise Failure(UNKNOWN_SETTING, f"DB::Exception: Unknown setting {name!r}. (UNKNOWN_SETTING)")
             self._access.check_setting(self._login, name)
+            if name not in self._before:
+                asked = "SELECT value FROM system.settings WHERE name = {name:String}"
+                self._before[name] = self.session.text(asked, {"name": name}).removesuffix("\n")
             try:
                 self.session.set(name, value)
             except Failure as error:

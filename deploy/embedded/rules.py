@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 SYSTEM_TABLES = frozenset({
     "aggregate_function_combinators", "build_options", "collations", "columns", "contributors",
-    "data_type_families", "databases", "dictionaries", "disks", "engines", "formats", "functions", "keywords",
+    "data_type_families", "databases", "dictionaries", "engines", "formats", "functions", "keywords",
     "licenses", "macros", "numbers", "numbers_mt", "one", "settings", "settings_changes", "settings_profiles",
     "table_engines", "table_functions", "tables", "time_zones", "zeros",
 })  # fmt: skip
@@ -77,6 +77,23 @@ _READER_SETTINGS = re.compile(
 )
 """Settings that change how an answer is made, bounded or written. Everything else is refused: a setting can hold
 a filter that reads another table, a language, or a file (`additional_table_filters`, `dialect`, `format_schema`)."""
+
+
+LONGEST_READ = 262_144
+"""Characters of a reader's longest statement; the engine's own bound, which a session could raise."""
+
+MOST_SENT = 16 << 20
+"""Bytes that a reader may send along with a statement: tables over the native protocol, a packed body over HTTP."""
+
+_SEEN = r"(\'bi\', \'default\', \'system\', \'information_schema\', \'INFORMATION_SCHEMA\')"
+_NAMED_IN = {"system.tables": "database", "system.columns": "database", "system.databases": "name"}
+_ONLY_SEEN = ", ".join(f"'{table}': '{column} IN {_SEEN}'" for table, column in _NAMED_IN.items())
+READER_BEGINS_WITH = {
+    "max_execution_time": "120",
+    "additional_table_filters": f"{{{_ONLY_SEEN}}}",
+}
+"""Settings of a reader's session, which the profile `reader` of the engine bounds. What a login may not read it does
+not see in the lists of tables either: their rows tell how much there is, and where on the disk."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from deploy.embedded.failures import SYNTAX_ERROR, Failure
 
+# What is opened and never closed reaches to the end: looked for again from each next sign, it would take for ever.
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|\#[!\ ][^\n]*|/\*.*?\*/)
-      |(?P<text>'(?:[^'\\]|\\.|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
-      |(?P<quoted>`(?:[^`\\]|\\.|``)*`|"(?:[^"\\]|\\.|"")*")
-      |(?P<word>[A-Za-z_]\w*)
+    r"""(?P<space>\s+|--[^\n]*|\#[!\ ][^\n]*|/\*.*?(?:\*/|\Z))
+      |(?P<text>'(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z)|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))
+      |(?P<quoted>`(?:[^`\\]++|\\(?:.|\Z)|``)*+(?:`|\Z)|"(?:[^"\\]++|\\(?:.|\Z)|"")*+(?:"|\Z))
+      |(?P<word>[A-Za-z_][\w$]*)
       |(?P<other>.)""",
     re.DOTALL | re.VERBOSE,
 )
@@ -77,6 +78,18 @@ def tokens(sql: str) -> Iterator[Token]:
             kind = "text"
         if kind != "space":
             yield Token(kind, match.group(), match.start(), match.end())
+
+
+def has_open_heredoc(sql: str) -> bool:
+    """Whether a text `$tag$…` is never closed: the engine looks for the end of each to the end of the statement."""
+    last = None
+    if "$" in sql:
+        for match in _TOKEN.finditer(sql):
+            last = match
+    if last is None or last["tag"] is None:
+        return False
+    sign = f"${last['tag']}$"
+    return len(last.group()) < 2 * len(sign) or not last.group().endswith(sign)
 
 
 def first_word(sql: str) -> str:

@@ -62,16 +62,21 @@ class Statement:
         return [node.name for node in self.nodes if node.depth == 1 and node.kind == "Identifier"]
 
     @cached_property
+    def tokens(self) -> list[Token]:
+        """The canonical text's."""
+        return list(tokens(self.canonical))
+
+    @cached_property
     def keywords(self) -> list[str]:
         """The canonical text's words in capitals; other tokens as they are, names in quotes as empty."""
-        return [t.keyword or (t.text if t.kind == "other" else "") for t in tokens(self.canonical)]
+        return [t.keyword or (t.text if t.kind == "other" else "") for t in self.tokens]
 
     @cached_property
     def written_names(self) -> list[str]:
         """Every name of the canonical text, `a.b` joined. The tree leaves some out: those in `APPLY(x -> …)`."""
         names: list[str] = []
         before = ""
-        for token in tokens(self.canonical):
+        for token in self.tokens:
             if token.kind in ("word", "quoted"):
                 if before == "." and names:
                     names[-1] += f".{unquoted(token.text)}"
@@ -83,7 +88,7 @@ class Statement:
     @cached_property
     def written_functions(self) -> list[str]:
         """Every name of the canonical text that stands before a bracket, or behind APPLY."""
-        pairs = list(pairwise(tokens(self.canonical)))
+        pairs = list(pairwise(self.tokens))
         called = [low for low, high in pairs if high.text == "("] + [
             high for low, high in pairs if low.keyword == "APPLY"
         ]

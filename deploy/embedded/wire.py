@@ -45,6 +45,9 @@ class Source:
     `buffer[:position]` is what was read already; `compact()` forgets it, between packets.
     """
 
+    most = MAX_BLOCK
+    """Bytes that may be wanted at once: what they are kept in grows with them."""
+
     def __init__(self) -> None:
         self.buffer = bytearray()
         self.position = 0
@@ -55,8 +58,8 @@ class Source:
 
     def want(self, end: int) -> None:
         """Make sure that the buffer reaches absolute position `end`."""
-        if end - self.position > MAX_BLOCK:
-            raise BrokenStream(TOO_LARGE_STRING_SIZE, f"DB::Exception: a block may hold {MAX_BLOCK} bytes at most.")
+        if end - self.position > self.most:
+            raise BrokenStream(TOO_LARGE_STRING_SIZE, f"DB::Exception: a block may hold {self.most} bytes at most.")
         while len(self.buffer) < end:
             self.fill()
 

@@ -96,6 +96,14 @@ SELECT * FROM system.query_cache
 SELECT * FROM system.mutations
 SELECT * FROM system.merges
 SELECT * FROM system.user_directories
+SELECT * FROM system.disks
+SELECT * FROM system.query_metric_log
+SELECT * FROM system.asynchronous_inserts
+SELECT * FROM system.part_log
+SELECT * FROM system.detached_parts
+SELECT * FROM system.zookeeper
+SELECT * FROM system.named_collections
+SELECT * FROM system.settings_profile_elements
 SELECT * FROM system.stack_trace
 SELECT * FROM system.`parts`
 SELECT 1 IN system.parts
