@@ -164,9 +164,7 @@ class Gateway:
         native = _listen(host, port, "native", "INSTANT_T_CLICKHOUSE_PORT")
         self.engine = _open(folder)
         if removed := forget_unacknowledged(state, folder):
-            _log.warning(
-                "A write to disk had failed: %d parts that were not whole are gone, and no row.", removed
-            )
+            _log.warning("A write to disk had failed: %d parts that were not whole are gone, and no row.", removed)
         self.access = Access(self.engine)
         self._sessions = Sessions(lambda login: self.engine.session(read_only=login == "default"))
         make_spool = lambda: Spool(folder)  # noqa: E731
