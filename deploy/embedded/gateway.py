@@ -267,13 +267,10 @@ def main(arguments: list[str] | None = None) -> int:
     gateway.start()
     addresses = f"native {gateway.native_address}, http {gateway.http_address}"
     print(f"gateway ready: {addresses}, ClickHouse {gateway.engine.version}", flush=True)
-    while not stop.wait(LOOK_EVERY):
-        try:
-            failed = gateway.engine.failed_writes.count()
-        except Failure as error:  # no memory, most likely; until an answer comes, changes are not acknowledged either
-            _log.warning("Whether writes have failed is not known: %s", error.message)
-            continue
-        if failed:
+    stopping = False
+    while not stopping:
+        stopping = stop.wait(LOOK_EVERY)
+        if failed := _failed_writes(gateway):
             _log.error(
                 "%d writes to disk have failed (is %s full?). The gateway ends: the next start sets aside what is not "
                 "whole. Nothing of it was acknowledged.", failed, options.state
@@ -283,6 +280,14 @@ def main(arguments: list[str] | None = None) -> int:
             return 1  # the data are not closed: nothing more is to be written
     gateway.close()
     return 0
+
+
+def _failed_writes(gateway: Gateway) -> int:
+    try:
+        return gateway.engine.failed_writes.count()
+    except Failure as error:  # no memory, most likely; until an answer comes, changes are not acknowledged either
+        _log.warning("Whether writes have failed is not known: %s", error.message)
+        return 0
 
 
 if __name__ == "__main__":
