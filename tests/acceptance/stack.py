@@ -18,11 +18,11 @@ from kafka import KafkaConsumer, TopicPartition
 from pipeline import settings as settings_module
 from pipeline.broker.topics_admin import ensure_topics
 from pipeline.settings import Settings
-from pipeline.store import migrate
 from pipeline.store.client import Store
 from pipeline.topics import REJECTS, VISITS
 from tests.support.brokers import Broker, apache_kafka, embedded_broker, free_port
-from tests.support.gateway import GatewayHandle, running_gateway
+from tests.support.gateway import GatewayHandle
+from tests.support.stores import migrated_gateway
 
 QUIET = 90.0
 """Seconds within which everything sent is counted; far more than it takes."""
@@ -151,12 +151,9 @@ class Stack:
 @contextmanager
 def running_stack(broker: Broker, folder: Path) -> Iterator[Stack]:
     """Gateway, schema and topics beside a running broker; ends the workers that a test started."""
-    with running_gateway(folder / "state") as gateway:
+    with migrated_gateway(folder / "state") as gateway:
         settings = settings_module.load({"INSTANT_T_KAFKA": broker.address})
         stack = Stack(broker, gateway, settings, folder)
-        admin = Store(gateway.url("admin"))
-        migrate.apply(admin)
-        admin.close()
         ensure_topics(settings)
         try:
             yield stack

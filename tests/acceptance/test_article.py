@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -30,9 +29,7 @@ from pipeline.simulate.scenario import scenario
 from pipeline.simulate.taste import SERVICE_KINDS
 from pipeline.simulate.traffic import Traffic, planted
 from pipeline.simulate.walks import mean_pages
-from pipeline.store import migrate
-from pipeline.store.client import Store
-from tests.support.gateway import running_gateway
+from tests.support.stores import migrated_gateway
 
 SCALE = 30
 SPAN = timedelta(minutes=30)
@@ -80,13 +77,11 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         seed=1,
     )
     write(folder / "drawn.ndjson", DRAWN, drawn_levels(), seed=2)
-    with running_gateway(folder / "state") as gateway, pytest.MonkeyPatch.context() as environment:
+    with migrated_gateway(folder / "state") as gateway, pytest.MonkeyPatch.context() as environment:
         environment.setenv("INSTANT_T_STATE", str(folder / "state"))
         environment.setenv("INSTANT_T_CLICKHOUSE_PORT", str(gateway.native_port))
         environment.delenv("INSTANT_T_CLICKHOUSE", raising=False)
         environment.delenv("INSTANT_T_CLICKHOUSE_ADMIN", raising=False)
-        with closing(Store(gateway.url("admin"))) as store:
-            migrate.apply(store)
         run(replay, "--history", str(folder / "article.ndjson"), str(folder / "drawn.ndjson"))
         yield lambda *words: json.loads(run(report, *words, "--format", "json"))
 

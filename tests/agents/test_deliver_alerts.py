@@ -17,12 +17,12 @@ import pytest
 from agents.deliver_alerts import Deliverer
 from pipeline.alerts.change import Change
 from pipeline.notify import Alertmanager, Webhook
-from pipeline.store import migrate
 from pipeline.store.client import Store
 from pipeline.store.deliveries import DeliveryMemory
 from tests.notify.changes import T0, change, put, story
 from tests.notify.receiver import HANG, Receiver, running_receiver
-from tests.support.gateway import GatewayHandle, running_gateway
+from tests.support.gateway import GatewayHandle
+from tests.support.stores import migrated_gateway
 
 A, B = "00000000000000aa", "00000000000000bb"
 SOON = 20.0
@@ -31,9 +31,7 @@ SOON = 20.0
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHandle]:
-    with running_gateway(tmp_path_factory.mktemp("store")) as handle:
-        with closing(Store(handle.url("admin"))) as store:
-            migrate.apply(store)
+    with migrated_gateway(tmp_path_factory.mktemp("store")) as handle:
         yield handle
 
 

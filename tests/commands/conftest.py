@@ -12,10 +12,10 @@ from typing import NamedTuple
 import pytest
 
 from pipeline.commands.main import main
-from pipeline.store import migrate
 from pipeline.store.client import Store
 from tests.support.brokers import Broker, apache_kafka, embedded_broker, free_port
 from tests.support.gateway import GatewayHandle, running_gateway
+from tests.support.stores import migrated_gateway
 
 
 class Outcome(NamedTuple):
@@ -54,9 +54,7 @@ def empty_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayH
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHandle]:
     """A migrated store."""
-    with running_gateway(tmp_path_factory.mktemp("store")) as handle:
-        with closing(Store(handle.url("admin"))) as store:
-            migrate.apply(store)
+    with migrated_gateway(tmp_path_factory.mktemp("store")) as handle:
         yield handle
 
 

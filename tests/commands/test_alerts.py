@@ -20,11 +20,11 @@ from queue import Empty, Queue
 import pytest
 
 from pipeline.commands.moments import PARIS
-from pipeline.store import migrate
 from pipeline.store.client import Store
 from tests.commands.conftest import Run, point_at
 from tests.notify.changes import change, put, story
-from tests.support.gateway import GatewayHandle, running_gateway, start_gateway, stop, wait_until_ready
+from tests.support.gateway import GatewayHandle, start_gateway, stop, wait_until_ready
+from tests.support.stores import migrated_gateway
 
 NOW = int(time.time())
 A, B, C = "00000000000000aa", "00000000000000bb", "00000000000000cc"
@@ -42,9 +42,8 @@ def clock(at: int) -> str:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHandle]:
     """A: open. B: closed lately. C: closed yesterday."""
-    with running_gateway(tmp_path_factory.mktemp("store")) as handle:
+    with migrated_gateway(tmp_path_factory.mktemp("store")) as handle:
         with closing(Store(handle.url("admin"))) as admin:
-            migrate.apply(admin)
             put(admin, *story(A, OPEN_AT)[:2], *story(B, CLOSED_AT), *story(C, OLD_AT))
         yield handle
 
@@ -151,9 +150,8 @@ class Following:
 def test_follow_prints_each_change_once_survives_the_store_and_ends_well(tmp_path: Path) -> None:
     now = int(time.time())
     opened, updated, closed = story(A, now)
-    with running_gateway(tmp_path / "state") as handle:
+    with migrated_gateway(tmp_path / "state") as handle:
         admin = Store(handle.url("admin"))
-        migrate.apply(admin)
         put(admin, opened)
         following = Following(handle, "--format", "json")
         try:

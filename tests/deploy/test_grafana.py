@@ -24,7 +24,7 @@ from prometheus_client import start_http_server
 from pipeline.core.columns import Tally
 from pipeline.core.reasons import Reason
 from pipeline.metrics import Metrics
-from pipeline.store import migrate, sealing
+from pipeline.store import sealing
 from pipeline.store.client import Store
 from tests.deploy.alerting import FOLDER as ALERTING
 from tests.deploy.alerting import hastened
@@ -32,7 +32,8 @@ from tests.deploy.grafana import DASHBOARDS, FOLDER, Target, expand_sql, panels,
 from tests.deploy.test_compose import SERVICES
 from tests.notify.changes import put, story
 from tests.support.brokers import free_port
-from tests.support.gateway import GatewayHandle, running_gateway
+from tests.support.gateway import GatewayHandle
+from tests.support.stores import migrated_gateway
 
 SOURCES = yaml.safe_load((FOLDER / "provisioning" / "datasources" / "ent.yml").read_text(encoding="utf-8"))
 PROVIDER = yaml.safe_load((FOLDER / "provisioning" / "dashboards" / "ent.yml").read_text(encoding="utf-8"))
@@ -61,8 +62,7 @@ def sent_at(target: Target, end: datetime = END) -> str:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayHandle]:
-    with running_gateway(tmp_path_factory.mktemp("state")) as handle, closing(Store(handle.url("admin"))) as admin:
-        migrate.apply(admin)
+    with migrated_gateway(tmp_path_factory.mktemp("state")) as handle, closing(Store(handle.url("admin"))) as admin:
         minute, cells = itertools.count(), []
         for start in (END - timedelta(minutes=14), END - timedelta(days=7, minutes=14)):
             today = start > YESTERDAY

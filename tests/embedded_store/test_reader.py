@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
@@ -23,14 +23,15 @@ from tests.support.gateway import GatewayHandle
 ACCESS_DENIED, READONLY, OUT_OF_BOUNDS, SYNTAX_ERROR, LIMIT_EXCEEDED = 497, 164, 452, 62, 290
 UNKNOWN_FORMAT, TOO_LARGE, TIMEOUT_EXCEEDED = 73, 131, 159
 OUT = Path("/tmp/instant-t-out")
+NOTHING: Mapping[str, str] = {}
 
 
-def ask(handle: GatewayHandle, body: str | bytes, headers: dict[str, str] | None = None, **query: str) -> str:
+def ask(handle: GatewayHandle, body: str | bytes, sent_headers: Mapping[str, str] = NOTHING, /, **query: str) -> str:
     """The answer to a reader over HTTP, or `CODE: message`."""
     connection = http.client.HTTPConnection("127.0.0.1", handle.http_port, timeout=60)
     with closing(connection):
         sent = body if isinstance(body, bytes) else body.encode()
-        connection.request("POST", f"/?{urlencode(query)}", sent, headers or {})
+        connection.request("POST", f"/?{urlencode(query)}", sent, dict(sent_headers))
         answer = connection.getresponse()
         text = answer.read().decode()
         return text if answer.status == 200 else f"{answer.headers['X-ClickHouse-Exception-Code']}: {text}"
@@ -243,9 +244,10 @@ def test_a_longer_statement_is_refused_unread(gateway: GatewayHandle) -> None:
 def test_a_reader_sends_no_more_along_than_a_statement_may_need(gateway: GatewayHandle) -> None:
     def frame(plain: bytes) -> bytes:
         packed = lz4.block.compress(plain, store_size=False)
-        framed = b"\x82" + (len(packed) + 9).to_bytes(4, "little") + len(plain).to_bytes(4, "little") + packed
+        framed: bytes = b"\x82" + (len(packed) + 9).to_bytes(4, "little") + len(plain).to_bytes(4, "little") + packed
         digest = CityHash128(framed)
-        return (digest >> 64).to_bytes(8, "little") + (digest & (1 << 64) - 1).to_bytes(8, "little") + framed
+        head: bytes = (digest >> 64).to_bytes(8, "little") + (digest & (1 << 64) - 1).to_bytes(8, "little")
+        return head + framed
 
     assert ask(gateway, frame(b"SELECT 42"), decompress="1") == "42\n"
     bomb = frame(b"SELECT 1" + b" " * (MOST_SENT - 8)) * 5

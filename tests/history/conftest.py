@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.commands.replay import replay
-from pipeline.store import migrate
 from pipeline.store.client import Store
-from tests.support.gateway import GatewayHandle, running_gateway
+from tests.support.gateway import GatewayHandle
+from tests.support.stores import migrated_gateway
 
 
 class Server(NamedTuple):
@@ -26,9 +26,7 @@ class Server(NamedTuple):
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     state = tmp_path_factory.mktemp("history")
-    with running_gateway(state) as handle:
-        with closing(Store(handle.url("admin"))) as store:
-            migrate.apply(store)
+    with migrated_gateway(state) as handle:
         yield Server(handle, state)
 
 
