@@ -43,7 +43,7 @@ RECENT = 5
 PRIOR_HITS = 60.0
 """Added to both sides of q: a series of a few hits keeps to its reference, moved as its territory is where it has no
 peers."""
-Q_CLIP, Q_CLIP_WIDE = (0.6, 1.7), (0.05, 10.0)
+Q_CLIP, Q_CLIP_WIDE = (0.6, 2.5), (0.05, 10.0)
 """Bounds of q; the wide ones for series without peers (national, overseas), which no G moves."""
 UNEXPLAINED = 1.6
 """How much wider a series without recent figures of its own is judged."""
@@ -94,7 +94,7 @@ class Expected:
     base: Floats
     """(series, WINDOWS) reference x G."""
     steady: Floats
-    """(series, WINDOWS) reference x G of the near past: what would be, had the peers not moved since."""
+    """(series, 2, WINDOWS) reference x G of the near past, and of the far: what would be, had peers not moved since."""
     q: Floats
     """(series, 2) near, far."""
     old: Floats
@@ -140,12 +140,13 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
         keep = np.concatenate([~muted.windows, np.ones((len(x), 2), dtype=bool)], axis=1)
         today = peers.growth(x * keep, due * keep, catalogue, muted.by_famille)
     base = due * today
-    now_x, now_base, steady = x, base, due[:, :4] * today[:, 4:5]
+    now_x, now_base = x, base
+    steady = np.concatenate([due[:, :4] * today[:, 4:5], due[:, :4] * today[:, 5:6]], axis=1)
     if muted is not None:
         now_x, now_base = x.copy(), base.copy()
         now_x[:, :4][muted.windows] = 0
         now_base[:, :4][muted.windows] = 0
-        steady[muted.windows] = 0
+        steady[np.tile(muted.windows, 2)] = 0
     visits = np.stack([sample.main.visits, sample.main.reference_visits], axis=1)
     stacked = np.concatenate(
         [now_x, now_base, sample.main.slope, main.past[:, None], (main.past * main.learning)[:, None], visits,
@@ -157,7 +158,7 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
     rolled[0, :4] = np.maximum(rolled[0, :4] - gone[0], 0.0)
     rolled[0, 6:10] = np.maximum(rolled[0, 6:10] - gone[1], 0.0)
     rolled[0, 20] = main.reference[:, 1].sum()
-    rolled[0, 21:] = rolled[0, 6:10]
+    rolled[0, 21:] = np.tile(rolled[0, 6:10], 2)
     rolled = np.concatenate([rolled, more])
     measured = _measured(sample)
     leaves = (
@@ -274,19 +275,19 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     """The same columns for the series of profils, each judged against the others; and its windows with nothing muted.
 
     Returns:
-        (profils, 25); (2, profils, WINDOWS): observed, reference x G; and (2, WINDOWS): observed and reference that
+        (profils, 29); (2, profils, WINDOWS): observed, reference x G; and (2, WINDOWS): observed and reference that
         muted profils take out of the country's.
     """
     counts = sample.profils
     if not len(counts.leaves):
-        return np.zeros((0, 25)), np.zeros((2, 0, 4)), np.zeros((2, 4))
+        return np.zeros((0, 29)), np.zeros((2, 0, 4)), np.zeros((2, 4))
     own = _Columns(sample, counts, muted.profil_spans if muted else None, muted.everywhere if muted else None)
     rows = catalogue.roll_profils.of(
         np.concatenate(
             [own.hits[:, :6], own.reference[:, :6], counts.slope, own.past[:, None],
              (own.past * own.learning)[:, None], counts.visits[:, None], counts.reference_visits[:, None],
              own.hits[:, 1:2], counts.reference[:, :2].sum(axis=1, keepdims=True), own.reference[:, 1:2],
-             own.reference[:, :4]], axis=1,
+             own.reference[:, :4], own.reference[:, :4]], axis=1,
         )
     )  # fmt: skip
     x, due = rows[:, :6], rows[:, 6:12]
@@ -303,12 +304,12 @@ def _profils(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> tuple
     ratio = np.divide(x, due, out=np.zeros_like(x), where=due > 0)
     today = np.clip(peers.weighted_median(ratio * weight, weight), *peers.MOVES)
     rows[:, 6:12] *= today
-    rows[:, 21:] *= today[4]
+    rows[:, 21:] *= np.repeat(today[4:], len(WINDOWS))
     full = np.stack([catalogue.roll_profils.of(own.seen), rows[:, 6:10]])
     rows[:, 20] = full[1, :, 1]
     if muted is not None:
         rows[:, :4][gone] = 0
-        rows[:, 6:10][gone] = rows[:, 21:][gone] = 0
+        rows[:, 6:10][gone] = rows[:, 21:25][gone] = rows[:, 25:][gone] = 0
     return rows, full, taken
 
 
@@ -352,7 +353,7 @@ def _figures(
     return Expected(
         x=x,
         base=base,
-        steady=rolled[:, 21:],
+        steady=rolled[:, 21:].reshape(-1, 2, len(WINDOWS)),
         q=q,
         past=past,
         old=old,

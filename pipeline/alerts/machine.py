@@ -256,10 +256,11 @@ class Machine:
         Of all that have breached for long enough, the one whose deviance is largest. It waits a little for a series
         that shares leaves, breaches already, and explains more: a platform is seldom seen first as the platform.
         """
-        need = rules.STRONG * rules.TICKS[catalogue.levels]
-        ready = (
-            (self._ticks["drop"] >= need) | (self._ticks["spike"] >= need) | (self._ticks["leak"] >= rules.LEAK_TICKS)
+        need_drop, need_spike = (
+            rules.STRONG * ticks[catalogue.levels] for ticks in (rules.TICKS_DROP, rules.TICKS_SPIKE)
         )
+        drops, spikes = self._ticks["drop"] >= need_drop, self._ticks["spike"] >= need_spike
+        ready = drops | spikes | (self._ticks["leak"] >= rules.LEAK_TICKS)
         if ready.any():
             candidates = np.flatnonzero(ready)
             window = int(min(verdict.window[candidates].min(), 2)) if (verdict.window[candidates] < 3).any() else 3
@@ -272,11 +273,12 @@ class Machine:
                 shares = self._share_leaves(int(best), candidates, catalogue)
                 mine = np.isin(starting, candidates)
                 best = starting[mine][weight[mine].argmax()]
-                if shares and waited < need[best] + rules.STRONG * _WAIT_TICKS:
+                longest = max(need_drop[best], need_spike[best])
+                if shares and waited < longest + rules.STRONG * _WAIT_TICKS:
                     return None
             at = int(best)
             direction: Direction = "drop"
-            if self._ticks["spike"][at] >= need[at]:
+            if spikes[at]:
                 direction = "retries" if found.pages[at] >= rules.RETRIES * found.expected_pages[at] else "spike"
             return at, direction, int(verdict.window[at]), int(verdict.memory[at])
         silent = np.flatnonzero(self._ticks["silence"] >= rules.SILENCE_TICKS)

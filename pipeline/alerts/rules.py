@@ -36,7 +36,7 @@ CLUMPING = np.array([2.0, 4.0, 6.0, 7.0])
 """(WINDOWS,) Variance over mean of small counts: a visit is several pages, the longer the window, the more of it."""
 
 SIGMAS_DROP = _levels(n=4.8, p=4.8, f=4.8, a=4.8, pf=5.0, af=5.0, profil=5.2)
-SIGMAS_SPIKE = _levels(n=4.8, p=4.8, f=4.8, a=5.0, pf=5.6, af=5.6, profil=5.4)
+SIGMAS_SPIKE = _levels(n=4.8, p=4.8, f=4.8, a=5.0, pf=5.8, af=6.0, profil=5.4)
 DROP = np.stack([
     _levels(n=0.18, p=0.16, f=0.17, a=0.20, pf=0.28, af=0.33, profil=0.20),
     _levels(n=0.25, p=0.20, f=0.20, a=0.22, pf=0.35, af=0.40, profil=0.25),
@@ -51,8 +51,9 @@ ALONE_NOISE, ALONE_SPIKE = 1.4, 1.6
 """How much wider a series without peers is judged, and its least ratio for a spike."""
 RETURN = 0.07
 """By how much the reference itself has to be left, in the same direction, for the near level to be believed."""
-TICKS = _levels(n=3, p=3, f=3, a=4, pf=6, af=6, profil=4)
-"""Ticks in a row before an alert opens; twice as many where chance may make one of them."""
+TICKS_DROP = _levels(n=3, p=3, f=3, a=4, pf=5, af=5, profil=4)
+TICKS_SPIKE = _levels(n=3, p=3, f=3, a=4, pf=6, af=7, profil=4)
+"""Ticks in a row before an alert opens, of a loss and of a surge; twice as many where chance may make one of them."""
 STRONG = 2
 PATIENT_SIGMAS, PATIENT_NOISE = 3.4, 1.35
 """Standard deviations of chance alone from which on a low minute counts towards an alert at all; and of noise, over
@@ -178,10 +179,11 @@ class Verdict:
         drop[:, 0] &= x[:, 0] <= (1 - drop_by[:, 1, None] / 2) * far
         spike[:, 0] &= x[:, 0] >= (1 + (spike_by[:, 1, None] - 1) / 2) * far
         # Nor is what only the peers do: where one platform is most of a zone, the others seem to fall when it surges.
-        steady = (found.steady * found.q[:, NEAR, None])[:, None, :3]
-        unknown = ~found.known[:, NEAR, None, None]
-        drop &= unknown | (x <= (1 - drop_by[:, :, None] / 2) * steady)
-        spike &= unknown | (x >= (1 + (spike_by[:, :, None] - 1) / 2) * steady)
+        for level in (NEAR, FAR):
+            steady = (found.steady[:, level] * found.q[:, level, None])[:, None, :3]
+            unknown = ~found.known[:, level, None, None]
+            drop &= unknown | (x <= (1 - drop_by[:, :, None] / 2) * steady)
+            spike &= unknown | (x >= (1 + (spike_by[:, :, None] - 1) / 2) * steady)
         if learning.any():
             before = (found.base * found.old[:, None])[:, None, :3]
             agreed = x <= (1 - 0.9 * drop_by[:, 0, None, None]) * before
@@ -232,6 +234,7 @@ class Verdict:
         leak: Bools = (
             (found.share >= LEAST_SHARE)
             & (found.x[:, 3] <= (1 - least) * due)
+            & (~found.known[:, FAR] | (found.x[:, 3] <= (1 - least / 2) * found.steady[:, FAR, 3]))
             & (due >= LEAK_DUE)
             & ~found.learning
             & ~found.freed

@@ -8,7 +8,7 @@ import pytest
 from pipeline.alerts.change import Change, alert_id
 from pipeline.alerts.machine import Machine
 from pipeline.alerts.sample import Leaves
-from tests.alerts.country import MORNING, Country, Story, told, watch
+from tests.alerts.country import FAMILLES, MORNING, Country, Story, told, watch
 
 Key = tuple[str, str, str, str, str]
 ACADEMIE, PLATEFORME, EXPLOITANT, FAMILLE, PROFIL = range(5)
@@ -22,6 +22,11 @@ def outage(part: int, value: str, left: float = 0.0, start: int = 3, end: int = 
         return left if struck else 1.0
 
     return story
+
+
+def outage_of_all(left: float, start: int = 3, end: int = 10_000) -> Story:
+    """The same of everything."""
+    return lambda key, second: left if MORNING + 60 * start <= second < MORNING + 60 * end else 1.0
 
 
 def test_nothing_is_said_of_an_ordinary_hour() -> None:
@@ -63,6 +68,31 @@ def test_an_operator_of_one_platform_is_that_platform_and_named_beside() -> None
 def test_a_national_outage_is_one_alert(left: float) -> None:
     changes = watch(Country(story=lambda key, second: left if second >= MORNING + 180 else 1.0), 15)
     assert told(changes) == [("opened", "drop", "national", "", 4)]
+
+
+@pytest.mark.parametrize("left", [0.3, 3.0])
+def test_after_a_national_alert_overseas_is_held_against_its_own_level(left: float) -> None:
+    # It has no peers whose median would take a national move out of its past.
+    changes = watch(Country(story=outage_of_all(left, end=23)), 90)
+    assert {each.kind for each in changes} == {"national"}
+
+
+@pytest.mark.parametrize("left", [0.05, 3.0])
+def test_where_one_operator_is_most_of_its_peers_the_others_are_not_blamed(left: float) -> None:
+    large = {(f"Académie {letter}", famille): 900.0 for letter in "ABFGKL" for famille in FAMILLES}
+    changes = watch(Country(rates=large, story=outage(EXPLOITANT, "Un", left=left, end=9)), 40)
+    assert {(each.kind, each.key) for each in changes} <= {("exploitant", "Un"), ("national", "")}
+    assert changes
+
+
+def test_after_the_alert_of_a_profil_a_famille_is_judged_again() -> None:
+    def story(key: Key, second: int) -> float:
+        minute = (second - MORNING) // 60
+        if 3 <= minute < 20:
+            return 0.65 if not key[PROFIL] else 0.0 if key[PROFIL] == "PARENT" else 1.0
+        return 2.0 if key[FAMILLE] == "visio" and minute >= 35 else 1.0
+
+    assert told(watch(Country(story=story), 45))[-1] == ("opened", "spike", "famille", "visio", 36)
 
 
 def test_what_remains_beside_an_alert_is_still_judged() -> None:
