@@ -215,8 +215,9 @@ class Machine:
             name = catalogue.keys[at]
             if self._opened.get(name) == day:
                 continue
-            due = found.base[at, 3]
-            share = found.x[at, 3] / due if due >= rules.LEAST_PAST else 0.0
+            window = 3 if found.base[at, 3] >= rules.LEAST_PAST else 2
+            due = found.base[at, window]
+            share = found.x[at, window] / due if due >= rules.LEAST_PAST else 0.0
             if rules.OPEN_FROM <= local[at] <= rules.OPEN_TO and share >= rules.OPEN_SHARE:
                 self._opened[name] = day
             elif not (due >= rules.LEAST_PAST and share < rules.SHUT_SHARE):

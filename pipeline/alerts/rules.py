@@ -190,7 +190,7 @@ class Verdict:
             drop &= agreed | ~learning[:, None, None]
             agreed = x >= (1 + 0.9 * (spike_by[:, 0, None, None] - 1)) * before
             spike &= agreed | ~learning[:, None, None]
-        own = (alone | learning)[:, None]
+        own = learning[:, None]
         drop[:, 0] &= own | (x[:, 0] <= (1 - RETURN) * found.base[:, :3])
         spike[:, 0] &= own | (x[:, 0] >= (1 + RETURN) * found.base[:, :3])
         spike[0, :, 0] = False  # a bell that rings in all schools at once
