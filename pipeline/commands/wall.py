@@ -13,6 +13,7 @@ from pipeline import settings as setting
 from pipeline.errors import UserError
 from pipeline.servers import store_url
 from pipeline.settings import Settings
+from pipeline.wall.doors import BACKLOG, Doors, is_news, room
 from pipeline.wall.server import Wall
 
 STOP_SECONDS = 2.0
@@ -31,6 +32,7 @@ def wall() -> None:
     """
     settings = setting.load()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(is_news)
     asyncio.run(_serve(settings, store_url(settings, "reader")))
 
 
@@ -40,14 +42,18 @@ async def _serve(settings: Settings, url: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    doors = Doors(room())
     runner = web.AppRunner(
-        Wall(url, health, settings.wall_password).app(), access_log=None, shutdown_timeout=STOP_SECONDS
+        Wall(url, health, doors, settings.wall_password).app(), access_log=None, shutdown_timeout=STOP_SECONDS
     )
     await runner.setup()
+    assert runner.server is not None
+    doors.open(runner.server)
+    listener: asyncio.Server | None = None
     try:
         host, port = settings.dashboard_host, settings.dashboard_port
         try:
-            await web.TCPSite(runner, host, port).start()
+            listener = await asyncio.get_running_loop().create_server(doors, host, port, backlog=BACKLOG)
         except OSError as error:
             raise UserError(
                 f"port {port} of {host} cannot be used ({error.strerror}): another program has it. "
@@ -56,4 +62,6 @@ async def _serve(settings: Settings, url: str) -> None:
         click.echo(f"wall ready: http://{f'[{host}]' if ':' in host else host}:{port}/")
         await stop.wait()
     finally:
+        if listener is not None:
+            listener.close()
         await runner.cleanup()

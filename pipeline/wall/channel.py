@@ -91,7 +91,10 @@ class Channel:
 
     async def close(self) -> None:
         """No more versions."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        while not self._task.done():
+            # Once may not do: up to Python 3.11, `wait_for` takes the cancellation for its own when its time is just up
+            # or its answer just there, and the channel would go on for good.
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=0.2)
         if not self._next.done():
             self._next.cancel()

@@ -18,6 +18,7 @@ from aiohttp import web
 from pipeline.errors import InstantTError, StoreUnavailable
 from pipeline.wall.address import Address, BadAddress, parse
 from pipeline.wall.channel import EVERY, GZIP_HEADER, PAST_EVERY, Channel, Parts, message
+from pipeline.wall.doors import Doors
 from pipeline.wall.facts import Facts
 from pipeline.wall.gather import live_facts, past_facts
 from pipeline.wall.pages import render_error, render_page, render_parts
@@ -58,10 +59,12 @@ class Wall:
     Args:
         url: ClickHouse, as the reader.
         health: address of the local worker's /health.
+        doors: told which connections are busy.
         password: asked of every viewer; '' for none.
     """
 
-    def __init__(self, url: str, health: str, password: str = "") -> None:
+    def __init__(self, url: str, health: str, doors: Doors, password: str = "") -> None:
+        self._doors = doors
         self._password = password
         self._taker = Taker(url, health)
         self._past = Past(url)
@@ -94,13 +97,13 @@ class Wall:
 
     async def _end_streams(self, _: web.Application) -> None:
         """No viewer holds up the end; their pages say that the wall is gone, and look for it again."""
-        for channel in list(self._channels.values()):
-            await channel.close()
+        await asyncio.gather(*(channel.close() for channel in list(self._channels.values())))
 
     async def _sweep(self) -> None:
-        """Forget pages that nobody looks at."""
+        """Forget pages that nobody looks at, and connections that nobody uses."""
         while True:
             await asyncio.sleep(1)
+            self._doors.sweep()
             now = time.monotonic()
             for address, channel in list(self._channels.items()):
                 if channel.is_over or (not channel.viewers and now - channel.wanted_at > IDLE_SECONDS):
@@ -220,6 +223,7 @@ class Wall:
                 "taken_at": live.taken_at,
                 "pages": len(self._channels),
                 "viewers": self._viewers,
+                "connections": self._doors.held,
                 "queries": self._taker.asked + self._past.asked,
                 "country_known": COUNTRY in live.series,
             }
@@ -228,6 +232,10 @@ class Wall:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The password first, then every error as a sentence."""
+        with self._doors.busy(request.protocol):
+            return await self._guarded(request, handler)
+
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._password and request.path != "/sante" and not self._is_known(request):
             return web.Response(
                 status=401,

@@ -60,7 +60,7 @@ def ask(port: int, sent: bytes, seconds: float = 20.0) -> bytes:
         return answer
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def metrics() -> Iterator[HealthServer]:
     """A worker's /metrics and /health."""
     registry = CollectorRegistry()
