@@ -61,6 +61,12 @@ def read_snapshot(store: Store) -> Snapshot | None:
     return None
 
 
+def read_last_tick(store: Store) -> int:
+    """The tick of the newest state there is, without the state; 0 where there is none."""
+    ((tick,),) = store.execute(query("read_detector_tick"), {"name": _DETECTOR})
+    return int(tick)
+
+
 def _row(change: Change) -> tuple[Any, ...]:
     def value(field: str) -> Any:
         found = getattr(change, field)

@@ -13,7 +13,7 @@ from collections import Counter
 from pipeline.alerts.change import Change
 from pipeline.alerts.machine import Machine
 from pipeline.alerts.sample import TICK_SECONDS
-from pipeline.store.alerts import Snapshot, read_changes, read_snapshot, write_changes, write_snapshot
+from pipeline.store.alerts import Snapshot, read_changes, read_last_tick, read_snapshot, write_changes, write_snapshot
 from pipeline.store.client import Store
 from pipeline.store.levels import LevelReader, Watermark, read_watermark
 
@@ -126,9 +126,9 @@ class AlertDetector:
         Raises:
             StoreUnavailable, StoreRefused: take over again.
         """
-        latest = read_snapshot(self._store)
-        if latest is not None and latest.tick > max(self._kept, self._machine.t):
-            return latest.tick == self._strange
+        latest = read_last_tick(self._store)
+        if latest > max(self._kept, self._machine.t):
+            return latest == self._strange
         write_snapshot(self._store, Snapshot(self._machine.t, self._machine.snapshot()))
         self._kept = self._machine.t
         return True

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pipeline.alerts.change import Change, Neighbour, alert_id
 from pipeline.alerts.machine import Machine
-from pipeline.store.alerts import Snapshot, read_changes, read_snapshot, write_changes, write_snapshot
+from pipeline.store.alerts import Snapshot, read_changes, read_last_tick, read_snapshot, write_changes, write_snapshot
 from pipeline.store.client import Store
 from pipeline.store.detector import AlertDetector
 from pipeline.store.levels import Watermark
@@ -74,9 +74,11 @@ def test_the_view_has_one_row_for_each_alert_as_its_last_change_says(worker: Sto
 
 def test_the_state_of_the_newest_tick_is_the_one_to_go_on_from(worker: Store) -> None:
     assert read_snapshot(worker) is None
+    assert read_last_tick(worker) == 0
     write_snapshot(worker, Snapshot(T + 20, b'{"t":2}'))
     write_snapshot(worker, Snapshot(T, b'{"t":1}'))
     assert read_snapshot(worker) == Snapshot(T + 20, b'{"t":2}')
+    assert read_last_tick(worker) == T + 20
 
 
 class TestTakingOver:
