@@ -257,8 +257,9 @@ class Machine:
         Of all that have breached for long enough, the one whose deviance is largest. It waits a little for a series
         that shares leaves, breaches already, and explains more: a platform is seldom seen first as the platform.
         """
+        small = rules.SMALL_TICKS * (found.base[:, 0] < rules.SMALL_HITS)
         need_drop, need_spike = (
-            rules.STRONG * ticks[catalogue.levels] for ticks in (rules.TICKS_DROP, rules.TICKS_SPIKE)
+            rules.STRONG * (ticks[catalogue.levels] + small) for ticks in (rules.TICKS_DROP, rules.TICKS_SPIKE)
         )
         drops, spikes = self._ticks["drop"] >= need_drop, self._ticks["spike"] >= need_spike
         ready = drops | spikes | (self._ticks["leak"] >= rules.LEAK_TICKS)

@@ -54,6 +54,8 @@ RETURN = 0.07
 TICKS_DROP = _levels(n=3, p=3, f=3, a=4, pf=5, af=5, profil=4)
 TICKS_SPIKE = _levels(n=3, p=3, f=3, a=4, pf=6, af=7, profil=4)
 """Ticks in a row before an alert opens, of a loss and of a surge; twice as many where chance may make one of them."""
+SMALL_HITS, SMALL_TICKS = 60.0, 2
+"""Hits a minute below which a series has to breach for so many ticks more: a dozen visits may well pause together."""
 STRONG = 2
 PATIENT_SIGMAS, PATIENT_NOISE = 3.4, 1.35
 """Standard deviations of chance alone from which on a low minute counts towards an alert at all; and of noise, over
