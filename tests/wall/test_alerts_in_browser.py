@@ -71,6 +71,22 @@ def test_an_alert_opens_goes_on_and_closes_before_the_eyes_of_whoever_looks(page
     expect(tile(page, "Lyon")).to_be_visible()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1920, 1080)])
+def test_a_wall_with_an_alert_shows_all_of_its_parts(page: Page, store: Store, width: int, height: int) -> None:
+    now = int(time.time())
+    put(store, *story("00000000000000cc", now - 300)[:1], *story("00000000000000dd", now - 1200))
+    page.set_viewport_size({"width": width, "height": height})
+    open_live(page)
+    expect(page.locator('[data-alerte="ouverte"]')).to_have_count(1)
+    page.keyboard.press("m")
+    expect(page.locator("html")).to_have_attribute("data-mur", "oui")
+    ends = page.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('.partie, .tuile, .famille, .ligne')]"
+        ".map(e => [e.dataset.part || e.textContent.trim(), e.getBoundingClientRect().bottom]))"
+    )
+    assert {name: end for name, end in ends.items() if end > height} == {}
+
+
 def test_a_planned_closure_is_said_as_such_until_it_is_removed(page: Page, store: Store) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     begins, ends = now - timedelta(hours=1), now + timedelta(hours=1)
