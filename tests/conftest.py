@@ -24,9 +24,9 @@ TOGETHER = ("wall",)
 """Folders whose files share what takes long to start."""
 FIRST = (
     "chaos/test_campaign.py", "commands/test_up.py", "hostile/test_worker.py", "acceptance/test_outages.py",
-    "acceptance/test_awkward_traffic.py", "acceptance/test_alerts.py", "worker/test_slow_death.py",
+    "wall", "acceptance/test_awkward_traffic.py", "acceptance/test_alerts.py", "worker/test_slow_death.py",
 )  # fmt: skip
-"""The files that take longest, which several processes begin with: whichever came last would be waited for alone."""
+"""The files and folders that take longest, which several processes begin with: whichever came last would be waited for alone."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,8 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """The longest files first, the others in their order; one process runs a whole file, or a folder of `TOGETHER`."""
     places = {name: place for place, name in enumerate(FIRST)}
     files = {item: item.path.relative_to(TESTS).as_posix() for item in items}
-    items.sort(key=lambda item: places.get(files[item], len(places)))
+    folders = {item: file.partition("/")[0] for item, file in files.items()}
+    items.sort(key=lambda item: places.get(files[item], places.get(folders[item], len(places))))
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
-            folder = files[item].partition("/")[0]
-            item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else files[item]))
+            item.add_marker(pytest.mark.xdist_group(folders[item] if folders[item] in TOGETHER else files[item]))
