@@ -26,7 +26,7 @@ FIRST = (
     "chaos/test_campaign.py", "commands/test_up.py", "hostile/test_worker.py", "acceptance/test_outages.py",
     "wall", "acceptance/test_awkward_traffic.py", "acceptance/test_alerts.py", "worker/test_slow_death.py",
 )  # fmt: skip
-"""The files and folders that take longest, which several processes begin with: whichever came last would be waited for alone."""
+"""What takes longest, which several processes begin with: whichever came last would be waited for alone."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
