@@ -15,9 +15,10 @@ from typing import Any
 from agents.ports import BatchEvent, DeadLetters, Letter, Meter, Sink
 from pipeline.core.columns import FUTURE_US, Columns, TooManyOriginsError, Words
 from pipeline.core.position import Position
+from pipeline.core.values import Values
 from pipeline.errors import StoreUnavailable
 
-CHUNK = 4000
+CHUNK = 8000
 """Most records judged at once: enough that a step over all of them costs little each, few enough for the caches, and
 for the event loop, which waits for some 8 ms."""
 
@@ -91,20 +92,20 @@ class VisitCounter:
         """Judge and collect one record batch; wait while two flushes' worth of events is not yet durable."""
         batch = event.value
         read_ms = self._clock_ms()
-        total = len(batch.values)
+        total = len(batch)
+        values = Values(batch.raw, batch.starts, batch.ends)
         for start in range(0, total, self._chunk):
             while len(self._open) >= self._flush_events:
                 await self._flush_full()
-            await self._take_chunk(batch, start, read_ms)
+            await self._take_chunk(batch, values, start, read_ms)
             await asyncio.sleep(0)  # let acknowledgements, timers and the fetcher breathe
         self._note_position(batch, read_ms)
-        batch.values.clear()  # the event lives until it is acknowledged; its records need not
-        batch.timestamps.clear()
+        batch.drop_records()  # the event lives until it is acknowledged; its records need not
         # A flush may have come between the last records and here: what is left of the batch is its acknowledgement.
         self._filling().events.append(event)
 
-    async def _take_chunk(self, batch: Any, start: int, read_ms: int) -> None:
-        values = batch.values[start : start + self._chunk]
+    async def _take_chunk(self, batch: Any, values: Values, start: int, read_ms: int) -> None:
+        values = values.part(start, start + self._chunk)
         stamps = batch.timestamps[start : start + self._chunk]
         try:
             rejects = self._filling().columns.add(values, stamps, read_ms)
@@ -113,8 +114,9 @@ class VisitCounter:
             rejects = self._filling().columns.add(values, stamps, read_ms)
         for at, rejected in rejects:
             offset = batch.offset(start + at)
-            self._open.letters.append(Letter(batch.tp.topic, batch.tp.partition, offset, values[at], rejected))
-            self._open.letter_bytes += len(values[at] or b"")
+            value = values[at]
+            self._open.letters.append(Letter(batch.tp.topic, batch.tp.partition, offset, value, rejected))
+            self._open.letter_bytes += len(value or b"")
 
     def _filling(self) -> _Open:
         """What records, positions and acknowledgements are added to; its age begins with the first of them."""
@@ -126,7 +128,7 @@ class VisitCounter:
         topic, partition = batch.tp
         # A producer may write any 64 bits for a timestamp. What is told of a partition never goes back: one record from
         # the year 2100 would make the picture look fresh, and the detector wait, for as long.
-        newest_ms = min(max(batch.timestamps, default=0), read_ms)
+        newest_ms = min(int(batch.timestamps.max(initial=0)), read_ms)
         self._filling().positions[topic, partition] = Position(
             topic,
             partition,

@@ -30,6 +30,9 @@ _TERRITORY_OF_PREFIX = {row.uai_prefix: code for code, row in enumerate(territor
 _TERRITORIES = np.array([_TERRITORY_OF_PREFIX.get(f"{prefix:03d}", NO_TERRITORY) for prefix in range(1000)], np.int64)
 _LETTER_CODES = np.frombuffer(_CHECK_LETTERS.encode(), np.uint8)
 
+_ZEROS, _SIXES = np.uint64(0x0030303030303030), np.uint64(0x0006060606060606)
+_HIGH_HALVES = np.uint64(0x00F0F0F0F0F0F0F0)
+
 _MOST_REMEMBERED = 100_000  # words: hostile ones must not fill the memory
 
 
@@ -108,6 +111,22 @@ def uai_matrix(chars: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt
     right_letter = ((columns[7] ^ _LETTER_CODES[number % 23]) & 0xDF == 0) & (columns[7] >= 65)
     territory = _TERRITORIES[np.minimum(number // 10_000, 999)]
     return np.where((digits <= 9).all(axis=0) & right_letter, territory, NO_TERRITORY), number
+
+
+def uai_words(words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """The same for UAIs given as their eight bytes, the first the lowest; shape (rows,)."""
+    digits = words ^ _ZEROS
+    good = (digits | digits + _SIXES) & _HIGH_HALVES == 0  # none of the seven is above 9
+    pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
+    low = np.uint64(0xFF)
+    number = ((pairs & low) * np.uint64(100_000)).astype(np.int32)
+    number += ((pairs >> np.uint64(16) & low) * np.uint64(1000)).astype(np.int32)
+    number += ((pairs >> np.uint64(32) & low) * np.uint64(10)).astype(np.int32)
+    number += (digits >> np.uint64(48) & low).astype(np.int32)
+    letter = (words >> np.uint64(56)).astype(np.uint8)
+    good &= ((letter ^ _LETTER_CODES.take(number % 23)) & 0xDF == 0) & (letter >= 65)
+    territory = _TERRITORIES.take(np.minimum(number // 10_000, 999))
+    return np.where(good, territory, NO_TERRITORY), number
 
 
 def uai_texts(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:

@@ -26,6 +26,7 @@ from pipeline.core.ids import Ids
 from pipeline.core.instants import NO_INSTANT, Instants
 from pipeline.core.reasons import Reason, Rejected, quoted
 from pipeline.core.scanning import FEWEST, Scanner
+from pipeline.core.values import Values
 
 BUCKET_SECONDS = 10
 FUTURE_US = 5 * 60 * 1_000_000
@@ -147,7 +148,9 @@ class Columns:
         """Events counted."""
         return self.tally.counted
 
-    def add(self, values: Sequence[bytes | None], stamps_ms: Sequence[int], read_ms: int) -> list[RejectedAt]:
+    def add(
+        self, values: Values | Sequence[bytes | None], stamps_ms: Sequence[int] | Instants, read_ms: int
+    ) -> list[RejectedAt]:
         """Judge and count some records; best by a few thousand, which stay in the processor's caches.
 
         Args:
@@ -161,8 +164,10 @@ class Columns:
         Raises:
             TooManyOriginsError: nothing of these values was counted.
         """
-        if not values:
+        if not len(values):
             return []
+        if not isinstance(values, Values):
+            values = Values.of(values)
         limits = self._limits(stamps_ms, read_ms)
         scanned = self._scan(values, limits)
         judged, rejects = self._judge_each(values, scanned, limits)
@@ -172,7 +177,7 @@ class Columns:
                 self._append(fields, limits)
         return rejects
 
-    def _limits(self, stamps_ms: Sequence[int], read_ms: int) -> _Limits:
+    def _limits(self, stamps_ms: Sequence[int] | Instants, read_ms: int) -> _Limits:
         # A producer may write any 64 bits: what would not fit as microseconds is cut before it is one.
         stamp_us = np.clip(np.array(stamps_ms, np.int64), -1, _LAST_STAMP_MS) * 1000
         read_us = read_ms * 1000
@@ -183,15 +188,15 @@ class Columns:
             np.minimum(stamp_us + self._max_lead_us, _LAST_US),
         )
 
-    def _scan(self, values: Sequence[bytes | None], limits: _Limits) -> Fields | None:
+    def _scan(self, values: Values, limits: _Limits) -> Fields | None:
         """The good events among the records that need not be looked at one by one."""
         if len(values) < FEWEST:
             return None
-        fields = self._words.scanner.scan(_of_usual_size(values), self.origins)
+        fields = self._words.scanner.scan(values, self.origins)
         return None if fields is None else fields.only(limits.hold(fields))
 
     def _judge_each(
-        self, values: Sequence[bytes | None], scanned: Fields | None, limits: _Limits
+        self, values: Values, scanned: Fields | None, limits: _Limits
     ) -> tuple[Fields | None, list[RejectedAt]]:
         """The good events, and the others, among the records that were not scanned."""
         rest = np.ones(len(values), bool)

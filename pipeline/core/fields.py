@@ -43,7 +43,8 @@ class Fields(NamedTuple):
         """The events where `which` is true."""
         if which.all():
             return self
-        columns: list[Any] = [column[which] for column in self]
+        at = np.flatnonzero(which)
+        columns: list[Any] = [*(column.take(at) for column in self[:-1]), self.ids.T.take(at, axis=1).T]
         return Fields(*columns)
 
 

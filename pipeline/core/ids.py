@@ -39,7 +39,7 @@ def hash_column(texts: Sequence[str]) -> Ids:
     return hash_words(*(_uniform_words(texts) or _padded_words(texts)))
 
 
-def hash_words(words: Ids, lengths: Ids) -> Ids:
+def hash_words(words: Sequence[Ids] | Ids, lengths: Ids) -> Ids:
     """The ids of texts given as words.
 
     Args:
@@ -52,7 +52,7 @@ def hash_words(words: Ids, lengths: Ids) -> Ids:
     state = lengths * np.uint64(_SEED)
     same_length = lengths.shape == (1,)
     if same_length:
-        state = np.repeat(state, words.shape[1])
+        state = np.repeat(state, words.shape[1] if isinstance(words, np.ndarray) else words[0].size)
     for at, word in enumerate(words):
         mixed = state ^ word
         mixed ^= mixed >> np.uint64(30)

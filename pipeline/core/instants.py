@@ -29,6 +29,13 @@ _LONGEST = 35  # characters: microseconds and an offset, with some to spare
 _DIGITS = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
 _MARKS = [4, 7, 13, 16]
 _MARK_BYTES = np.frombuffer(b"--::", np.uint8)[:, None]
+# For eight bytes as one number: what stands between digits and the zeros under these; what brings a digit's nibble over
+# 9 to its high half, where nothing may be; all of it where the byte is no digit.
+_BYTE = np.uint64(0xFF)
+_DATE_END = np.uint64(0xFFFFFF)
+_CLOCK, _CLOCK_SIXES, _CLOCK_HIGHS = map(np.uint64, (0x30303A30303A3030, 0x0606000606000606, 0xF0F0FFF0F0FFF0F0))
+_FRACTION, _FRACTION_SIXES, _FRACTION_HIGHS = map(np.uint64, (0x3030302E, 0x06060600, 0xF0F0F0FF))
+_ZONE, _ZONE_SIXES, _ZONE_HIGHS = map(np.uint64, (0x30303A3030, 0x0606000606, 0xF0F0FFF0F0))
 _FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
@@ -157,6 +164,58 @@ def parse_rest(chars: npt.NDArray[np.uint8]) -> Instants:
         offset = (hours * np.int64(60) + minutes) * 60_000_000
         micros += np.where(sign == ord("-"), offset, -offset)
     return np.where(good, micros, NO_INSTANT)
+
+
+def parse_words(words: Sequence[npt.NDArray[np.uint64]], lengths: npt.NDArray[np.int64]) -> Instants:
+    """RFC 3339 texts with milliseconds, in UTC or with an offset, as microseconds since the epoch.
+
+    Args:
+        words: bytes 0 to 8, 8 to 16, 11 to 19, 19 to 27 and 27 to 35 of the texts, the first byte the lowest.
+        lengths: of the texts.
+
+    Returns:
+        NO_INSTANT too for what is of another form, or of another day than most.
+    """
+    date, rest, clock, tail, offset = words
+    # The date as it stands in most rows, `T` included.
+    usual = np.flatnonzero(rest >> np.uint64(16) & _BYTE | np.uint64(0x20) == ord("t"))
+    if not usual.size:
+        return np.full(lengths.size, NO_INSTANT)
+    middle = int(usual[usual.size // 2])
+    text = (int(date[middle]) | (int(rest[middle]) & 0xFFFF) << 64).to_bytes(10, "little").decode("latin-1")
+    midnight = parse(f"{text}T00:00:00Z")
+    if midnight is None:
+        return np.full(lengths.size, NO_INSTANT)
+    good = (date == date[middle]) & (rest & _DATE_END == rest[middle] & _DATE_END)
+
+    digits = clock ^ _CLOCK
+    good &= (digits | digits + _CLOCK_SIXES) & _CLOCK_HIGHS == 0
+    pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
+    hour, minute, second = (pairs >> np.uint64(shift) & _BYTE for shift in (0, 24, 48))
+    good &= (hour <= 23) & (minute <= 59) & (second <= 59)
+    seconds = hour * np.uint64(3600) + minute * np.uint64(60) + second
+
+    digits = tail ^ _FRACTION  # of the first four bytes: a point, three digits
+    good &= (digits | digits + _FRACTION_SIXES) & _FRACTION_HIGHS == 0
+    millis = (digits >> np.uint64(8) & _BYTE) * np.uint64(100)
+    millis += (digits >> np.uint64(16) & _BYTE) * np.uint64(10) + (digits >> np.uint64(24) & _BYTE)
+    micros = midnight + ((seconds * np.uint64(1000) + millis) * np.uint64(1000)).view(np.int64)
+
+    zulu = (lengths == 24) & (tail >> np.uint64(32) & _BYTE | np.uint64(0x20) == ord("z"))
+    if not (zulu | ~good).all():
+        # The sign and `hh:` are the last four bytes of the tail, `mm` stands behind them.
+        zone = tail >> np.uint64(32) | offset << np.uint64(32)
+        sign = zone & _BYTE
+        digits = zone >> np.uint64(8) ^ _ZONE
+        local = (lengths == 29) & ((sign == ord("+")) | (sign == ord("-")))
+        local &= (digits | digits + _ZONE_SIXES) & _ZONE_HIGHS == 0
+        pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
+        hours, minutes = pairs & _BYTE, pairs >> np.uint64(24) & _BYTE
+        local &= (hours <= 23) & (minutes <= 59)
+        ahead = ((hours * np.uint64(60) + minutes) * np.uint64(60_000_000)).view(np.int64)
+        micros += np.where(local, np.where(sign == ord("-"), ahead, -ahead), 0)
+        zulu |= local
+    return np.where(good & zulu, micros, NO_INSTANT)
 
 
 def _pair(digits: npt.NDArray[np.uint8], at: int) -> npt.NDArray[np.uint8]:

@@ -9,13 +9,15 @@ character inside, is that record's value of that field: JSON leaves no other rea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Places = npt.NDArray[np.int64]
+from pipeline.core.values import LEAD, Places
+from pipeline.core.words import Chars, Words64, first_quote, gather
 
 FIELDS = (
     "event_id", "visit_id", "visitor_id", "uai", "event_time",
@@ -23,15 +25,11 @@ FIELDS = (
 )  # fmt: skip
 """The fields that are counted, in the order in which `Layout.locate` gives them."""
 
-PAD = 64
-"""Bytes that have to follow the last record in its buffer: whatever a gather reads beyond a field lies inside."""
-
 INTEGER_DIGITS = 13
 """Digits of the only event times written as numbers that a layout takes: milliseconds of the years 2001 to 2286."""
 
 _REQUIRED = FIELDS[:7]
-_TIME = FIELDS.index("event_time")
-_STEP = 16  # bytes compared at once
+_UAI, _TIME = FIELDS.index("uai"), FIELDS.index("event_time")
 # Least and most bytes of a text. A text of so many bytes has no more characters: what is allowed here is allowed by
 # the rules of the event, and the few longer ones that those allow besides are not found by any layout.
 _LENGTHS = {
@@ -39,63 +37,90 @@ _LENGTHS = {
     "service": (0, 64), "profil": (0, 64), "projet": (0, 64), "exploitant": (0, 64), "plateforme": (0, 64),
     "type": (0, 64), "outil": (0, 64), "page": (0, 256), "device": (0, 64),
 }  # fmt: skip
-_ANY_LENGTH = (0, 1 << 40)
+_ANY_LENGTH = (0, 1024)
 _INTEGER_TIME = re.compile(rb"\s*([1-9][0-9]{%d})\s*" % (INTEGER_DIGITS - 1)).fullmatch
+_SIEVED = 2
+"""Texts after which records of other layouts are left out, where there are more than one in `_FEW`."""
+_FEW = 20
 
 
 class Records(NamedTuple):
-    """Records one after another in one buffer, `PAD` bytes behind the last."""
+    """Records in the order of their places in one buffer, `LEAD` bytes before the first, `PAD` behind the last."""
 
-    raw: bytes
+    raw: Chars
     starts: Places
     ends: Places
-    quotes: Places
-    """Where the quotes of the buffer stand."""
-    first_quotes: Places
-    """For each record, how many quotes stand before it: where its own begin in `quotes`."""
+
+
+class Text(NamedTuple):
+    """A field of some records, as it stands in their buffer; each of the shape (records,)."""
+
+    starts: Places
+    lengths: Places
+    """In bytes."""
+    words: Sequence[Words64]
+    """Its first bytes, 8 in each, whatever follows it among them; none where nobody asks."""
 
 
 class Located(NamedTuple):
-    """Where the fields of some records stand in their buffer."""
+    """The fields of some records."""
 
     at: Places
-    """Which records, shape (found,)."""
-    starts: Places
-    """Shape (len(FIELDS), found)."""
-    lengths: Places
-    """In bytes, shape (len(FIELDS), found); an event time of `INTEGER_DIGITS` is a number, any other one a text."""
+    """Which records."""
+    fits: npt.NDArray[np.bool_]
+    """Which of them have the layout, shape (at.size,): of the others the fields mean nothing."""
+    texts: list[Text | None]
+    """For each of `FIELDS`; None when the layout has no such field. An event time of `INTEGER_DIGITS` is a number."""
+
+
+class _Piece:
+    """Bytes that never change, before a value or at the end."""
+
+    def __init__(self, piece: bytes) -> None:
+        self.size = len(piece)
+        # Cut from the end, so that the last step stands right before the value.
+        cuts = [*range(len(piece), 0, -LEAD), 0]
+        self._steps = []
+        for end, begin in pairwise(cuts):
+            expected = piece[begin:end].rjust(LEAD, b"\0")
+            mask = (b"\xff" * (end - begin)).rjust(LEAD, b"\0")
+            self._steps.append((end - LEAD, *np.frombuffer(expected + mask, "<u8")))
+
+    def read(self, raw: Chars, places: Places, width: int, differing: Words64) -> list[Words64]:
+        """The `width` bytes behind the piece that begins at some places, as words.
+
+        Where it does not begin, `differing` is no longer zero afterwards.
+        """
+        behind: list[Words64] = []
+        for offset, low, high, low_mask, high_mask in self._steps:
+            words = gather(raw, places + offset, LEAD + (0 if behind else width))
+            if low_mask:
+                differing |= (words[:, 0] ^ low) & low_mask
+            differing |= (words[:, 1] ^ high) & high_mask
+            behind = behind or [words[:, column] for column in range(2, words.shape[1])]
+        return behind
 
 
 class _Hole(NamedTuple):
-    """A text that differs from record to record."""
+    """A value that differs from record to record."""
 
     key: str
-    opens: int
-    """Which of the record's quotes opens it."""
+    piece: _Piece
+    """What stands before it: its quote too, but where it is an event time, which may be a number."""
+    least: int
+    most: int
+    """Bytes."""
 
 
 class Layout:
-    """One way of writing events: a flat object whose values are texts, or fixed. Made by `Layout.of`."""
+    """One way of writing events: a flat object whose values are texts, or fixed; an event time may be a number too.
 
-    def __init__(self, value: bytes, holes: list[_Hole], quotes: list[int], number: tuple[int, int] | None) -> None:
-        self.quotes = len(quotes)
-        """Quotes in each record."""
-        self._number = number
-        bounds = [0]
-        for hole in holes:
-            bounds += [quotes[hole.opens], quotes[hole.opens + 1] + 1]
-        bounds.append(len(value))
-        # The pieces between the holes, each with the quotes at its sides left out: those are known to be quotes.
-        pieces = [value[a:b] for a, b in zip(bounds[::2], bounds[1::2], strict=True)]
-        self._piece_sizes = np.array([len(piece) for piece in pieces])[:, None]
-        self._bounds = np.array([hole.opens + side for hole in holes for side in (0, 1)])[:, None]
-        limits = [_LENGTHS.get(hole.key, _ANY_LENGTH) for hole in holes]
-        self._least = np.array([least for least, _ in limits])[:, None]
-        self._most = np.array([most for _, most in limits])[:, None]
-        hole_of = {hole.key: number for number, hole in enumerate(holes)}
-        self._fields = [hole_of.get(field, 0) for field in FIELDS]
-        self._absent = [row for row, field in enumerate(FIELDS) if field not in hole_of]
-        self._piece_of, self._offsets, self._expected, self._mask = _words(pieces, number)
+    Made by `Layout.of`.
+    """
+
+    def __init__(self, holes: list[_Hole], last: _Piece) -> None:
+        self._holes = holes
+        self._last = last
 
     @classmethod
     def of(cls, value: bytes) -> Layout | None:
@@ -110,63 +135,87 @@ class Layout:
         if outside.count(b"{") != 1 or outside.count(b"[") or len(parts) % 2 == 0:
             return None
         quotes = np.flatnonzero(np.frombuffer(value, np.uint8) == ord('"')).tolist()
-        holes: list[_Hole] = []
+        spans: list[tuple[str, int, int]] = []
         keys: set[str] = set()
-        number = None
         for key, after, opens in _keys(parts):
             if key in keys:
                 return None
             keys.add(key)
             if after.strip() == b":":
-                holes.append(_Hole(key, opens + 2))
+                aside = 1 if key == "event_time" else 0
+                spans.append((key, quotes[opens + 2] + 1 - aside, quotes[opens + 3] + aside))
             elif key == "event_time":
                 digits = _INTEGER_TIME(after.strip().strip(b":,}"))
                 if digits is None:
                     return None
-                number = (len(holes), quotes[opens + 1] + 1 + after.index(digits[1]))
-        known = {hole.key for hole in holes} | ({"event_time"} if number else set())
-        if not known.issuperset(_REQUIRED):
+                begins = quotes[opens + 1] + 1 + after.index(digits[1])
+                spans.append((key, begins, begins + INTEGER_DIGITS))
+        if not {key for key, _, _ in spans}.issuperset(_REQUIRED):
             return None
-        if number is not None:
-            begins = 0 if number[0] == 0 else quotes[holes[number[0] - 1].opens + 1] + 1
-            number = (number[0], number[1] - begins)
-        return cls(value, holes, quotes, number)
+        holes: list[_Hole] = []
+        begin = 0
+        for key, opened, closes in spans:
+            holes.append(_Hole(key, _Piece(value[begin:opened]), *_LENGTHS.get(key, _ANY_LENGTH)))
+            begin = closes
+        return cls(holes, _Piece(value[begin:]))
 
     def locate(self, records: Records, at: Places) -> Located:
-        """Find this layout in those of the records `at` that have it; each of them has `quotes` quotes."""
-        bounds = records.quotes[records.first_quotes[at] + self._bounds]
-        opens, closes = bounds[::2], bounds[1::2]
-        begins = np.concatenate((records.starts[at][None], closes + 1))
-        ends = np.concatenate((opens, records.ends[at][None]))
-        lengths = closes - opens - 1
-        fits = (ends - begins == self._piece_sizes).all(axis=0)
-        fits &= ((lengths >= self._least) & (lengths <= self._most)).all(axis=0)
-        places = begins[self._piece_of] + self._offsets
-        # Where a record does not fit, its places mean nothing; they must only not lead beyond the buffer.
-        words = gather(records.raw, np.minimum(places, len(records.raw) - _STEP, out=places), _STEP)
+        """Find this layout in those of the records `at` that have it."""
+        raw = records.raw
+        places = records.starts[at]
         differing = np.zeros(at.size, np.uint64)
-        for half in range(_STEP // 8):  # one after the other: long loops over records, none over the two
-            bits = words[:, :, half] ^ self._expected[:, :, half]
-            bits &= self._mask[:, :, half]
-            differing |= np.bitwise_or.reduce(bits, axis=0)
-        fits &= differing == 0
-        starts, lengths = opens[self._fields], lengths[self._fields]
-        starts += 1
-        starts[self._absent] = lengths[self._absent] = 0
-        if self._number is not None:
-            piece, offset = self._number
-            starts[_TIME], lengths[_TIME] = begins[piece] + offset, INTEGER_DIGITS
-        if fits.all():
-            return Located(at, starts, lengths)
-        found = np.flatnonzero(fits)
-        return Located(at[found], starts.take(found, axis=1), lengths.take(found, axis=1))
+        texts: list[Text | None] = [None] * len(FIELDS)
+        for count, hole in enumerate(self._holes):
+            if count == _SIEVED and np.count_nonzero(differing) * _FEW > at.size:
+                same = np.flatnonzero(differing == 0)
+                at, places, differing = at[same], places[same], differing[same]
+                texts = [text and _only(text, same) for text in texts]
+            row = FIELDS.index(hole.key) if hole.key in FIELDS else -1
+            if row == _TIME:
+                text, places = _time(raw, places, hole, differing)
+            else:
+                text = _text(raw, places, hole, differing, row)
+                places = text.starts + text.lengths
+            if row >= 0:
+                texts[row] = text
+        self._last.read(raw, places, 0, differing)
+        fits = (differing == 0) & (places + self._last.size == records.ends[at])
+        return Located(at, fits, texts)
 
 
-def gather(raw: bytes, places: Places, size: int) -> npt.NDArray[np.uint64]:
-    """The `size` bytes from each place on, as little-endian words of 8; shape places.shape + (size // 8,)."""
-    # An item of so many bytes begins at every byte of the buffer; without a number's type it needs no alignment.
-    items = np.ndarray((len(raw) - size + 1,), f"V{size}", raw, 0, (1,))
-    return items[places].view("<u8").reshape(*places.shape, size // 8)
+def _time(raw: Chars, places: Places, hole: _Hole, differing: Words64) -> tuple[Text, Places]:
+    """The event time behind the piece that begins at some places, and where it has ended, its quotes included."""
+    (value,) = hole.piece.read(raw, places, 8, differing)
+    quoted = value & np.uint64(0xFF) == ord('"')
+    starts = places + hole.piece.size + quoted
+    words = [*gather(raw, starts, 40).T]
+    # The first bytes of a time are all looked at when it is read: no quote passes among those.
+    lengths = np.where(quoted, 16 + first_quote(words[2:]), INTEGER_DIGITS)
+    differing |= (quoted & ((lengths < hole.least) | (lengths > hole.most))).astype(np.uint64)
+    return Text(starts, lengths, words), starts + lengths + quoted
+
+
+def _text(raw: Chars, places: Places, hole: _Hole, differing: Words64, row: int) -> Text:
+    """The text behind the piece that begins at some places; where it is none of this hole, `differing` says so."""
+    if row == _UAI:  # all its bytes are looked at when it is read: no quote passes among them
+        words = hole.piece.read(raw, places, 8, differing)
+        return Text(places + hole.piece.size, np.full(places.size, 8), words)
+    width = 40 if 0 <= row < _UAI else 16
+    words = hole.piece.read(raw, places, width, differing)
+    starts = places + hole.piece.size
+    lengths = first_quote(words)
+    more = np.flatnonzero(lengths == width)
+    while more.size:
+        step = first_quote([*gather(raw, starts[more] + lengths[more], 32).T])
+        lengths[more] += step
+        more = more[(step == 32) & (lengths[more] <= hole.most)]
+    if lengths.max(initial=0) > hole.most or lengths.min(initial=hole.least) < hole.least:
+        differing |= ((lengths > hole.most) | (lengths < hole.least)).astype(np.uint64)
+    return Text(starts, lengths, words if row >= 0 else ())
+
+
+def _only(text: Text, which: Places) -> Text:
+    return Text(text.starts[which], text.lengths[which], [words[which] for words in text.words])
 
 
 def _keys(parts: list[bytes]) -> Iterator[tuple[str, bytes, int]]:
@@ -175,24 +224,3 @@ def _keys(parts: list[bytes]) -> Iterator[tuple[str, bytes, int]]:
         after = parts[inside + 1]
         if after.lstrip().startswith(b":"):
             yield parts[inside].decode(), after, inside - 1
-
-
-def _words(
-    pieces: list[bytes], number: tuple[int, int] | None
-) -> tuple[list[int], Places, npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    """The pieces cut into steps: of which piece each is, its offset in it, its bytes, and which of them count."""
-    piece_of, offsets, expected, masks = [], [], [], []
-    for index, piece in enumerate(pieces):
-        counts = bytearray(b"\xff" * len(piece))
-        if number is not None and number[0] == index:
-            counts[number[1] : number[1] + INTEGER_DIGITS] = bytes(INTEGER_DIGITS)
-        for offset in range(0, len(piece), _STEP):
-            piece_of.append(index)
-            offsets.append(offset)
-            expected.append(piece[offset : offset + _STEP].ljust(_STEP, b"\0"))
-            masks.append(bytes(counts[offset : offset + _STEP]).ljust(_STEP, b"\0"))
-
-    def as_words(steps: list[bytes]) -> npt.NDArray[np.uint64]:
-        return np.frombuffer(b"".join(steps), "<u8").reshape(len(steps), 1, _STEP // 8)
-
-    return piece_of, np.array(offsets)[:, None], as_words(expected), as_words(masks)

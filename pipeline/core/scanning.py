@@ -7,17 +7,20 @@ takes what they would reject: the tests hold the two against each other byte by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.classify import ProfilCodes, ServiceCodes, uai_matrix
-from pipeline.core.event import Event, judge
+from pipeline.core.classify import ProfilCodes, ServiceCodes, uai_words
+from pipeline.core.event import MAX_VALUE_BYTES, Event, judge
 from pipeline.core.fields import Fields, Origin
-from pipeline.core.ids import Ids, hash_text, hash_words
-from pipeline.core.instants import Instants, add, parse_digits, parse_rest, parse_seconds
-from pipeline.core.layouts import FIELDS, INTEGER_DIGITS, PAD, Layout, Located, Places, Records, gather
+from pipeline.core.ids import Ids, hash_words
+from pipeline.core.instants import NO_INSTANT, Instants, add, parse_digits, parse_rest, parse_seconds, parse_words
+from pipeline.core.layouts import FIELDS, INTEGER_DIGITS, Layout, Located, Records, Text
+from pipeline.core.values import PAD, Places, Values
+from pipeline.core.words import LONGEST, MOST_ROWS, Chars, Table, cut, gather
 
 FEWEST = 48
 """Records below which looking at them one by one costs less."""
@@ -28,19 +31,17 @@ _TRIES = 2
 _WORTH = 64
 """A new layout is kept when it is that of one record in so many."""
 
-_SHORT = 16
-"""Bytes of a short text: most words are, and comparing them costs a quarter of comparing `PAD` bytes."""
+_MOST_LARGE = 1 << 20
+"""Bytes of values that are too large, over which they are not even looked through."""
 
 _ROW = {field: row for row, field in enumerate(FIELDS)}
-_WORDS = slice(_ROW["service"], len(FIELDS))
-_MASKS = {
-    width: np.frombuffer(b"".join(b"\xff" * n + b"\0" * (width - n) for n in range(width + 1)), f"V{width}")
-    for width in (_SHORT, 2 * _SHORT, PAD)
-}
-"""For each width of a gather, and each number of bytes up to it: what leaves so many of them."""
-_SPREAD = np.array([hash_text(str(word)) | 1 for word in range(PAD // 8)], np.uint64)
-"""Odd multipliers without a pattern, one for each word."""
-_SLOT_BITS = 16
+_SHORT = 16
+"""Bytes of a short one: most words are, and comparing them costs a quarter."""
+_SIZE = LONGEST // 8
+"""The column of a text's row that holds its length, behind those of its words."""
+_NUMBER_BITS = 20  # of a text's number, at most MOST_ROWS
+
+Which = npt.NDArray[np.bool_]
 
 
 class Scanner:
@@ -52,12 +53,14 @@ class Scanner:
     """
 
     def __init__(self, services: ServiceCodes, profils: ProfilCodes) -> None:
-        self._services = services
-        self._profils = profils
         self._layouts: list[Layout] = []
-        """The one that was of use last comes first."""
+        """The one that was of most use last comes first."""
+        self._texts = Table(_SIZE + 1)
+        self._services = _Codes(services.__getitem__)
+        self._profils = _Codes(profils.__getitem__)
+        self._origins = _OriginCodes()
 
-    def scan(self, values: Sequence[bytes], origins: Mapping[Origin, int]) -> Fields | None:
+    def scan(self, values: Values, origins: Mapping[Origin, int]) -> Fields | None:
         """Read the records that have a layout known, or learnt from them.
 
         Args:
@@ -69,90 +72,183 @@ class Scanner:
             those taken whose time is NO_INSTANT here: theirs may be of another form than that of most times. An event
             taken may still be of no known territory, too old or from the future.
         """
-        records, quotes = _lay_out(values)
-        found: list[Located] = []
+        self._forget_if_full()
+        records, left = _lay_out(values)
+        total = len(values)
+        found: list[tuple[int, Layout, Located]] = []
         for layout in list(self._layouts):
-            self._take(layout, records, quotes, found)
-        for part in range(1, 2 * _TRIES, 2):
-            left = np.flatnonzero(quotes > 0)
-            if left.size * _WORTH < len(values):
+            if left.size < FEWEST:
                 break
-            self._learn(values[left[left.size * part // (2 * _TRIES)]], len(values), records, quotes, found)
+            left = self._take(layout, records, left, found)
+        for part in range(1, 2 * _TRIES, 2):
+            if left.size * _WORTH < total or not left.size:
+                break
+            left = self._learn(values[int(left[left.size * part // (2 * _TRIES)])], records, left, found)
         if not found:
             return None
-        located = Located(*(np.concatenate(part, -1) for part in zip(*found, strict=True)))
-        return self._read(records.raw, located, origins)
+        taken = {id(layout): count for count, layout, _ in found}
+        self._layouts.sort(key=lambda layout: taken.get(id(layout), 0), reverse=True)
+        return _joined([self._read(records.raw, located, origins) for _, _, located in found])
 
-    def _take(self, layout: Layout, records: Records, quotes: Places, found: list[Located]) -> int:
-        """Find a layout in the records not yet taken; those it is found in have no `quotes` left."""
-        candidates = np.flatnonzero(quotes == layout.quotes)
-        if not candidates.size:
-            return 0
-        located = layout.locate(records, candidates)
-        if located.at.size:
-            quotes[located.at] = 0
-            found.append(located)
-            if self._layouts[0] is not layout:
-                self._layouts.remove(layout)
-                self._layouts.insert(0, layout)
-        return located.at.size
+    def _take(self, layout: Layout, records: Records, at: Places, found: list[tuple[int, Layout, Located]]) -> Places:
+        """Find a layout in the records `at`; returns the others."""
+        located = layout.locate(records, at)
+        taken = int(np.count_nonzero(located.fits))
+        if not taken:
+            return at
+        found.append((taken, layout, located))
+        rest = np.zeros(records.starts.size, bool)
+        rest[at] = True
+        rest[located.at[located.fits]] = False
+        return np.flatnonzero(rest)
 
-    def _learn(self, value: bytes, total: int, records: Records, quotes: Places, found: list[Located]) -> None:
-        layout = Layout.of(value) if isinstance(judge(value), Event) else None
+    def _learn(
+        self, value: bytes | None, records: Records, left: Places, found: list[tuple[int, Layout, Located]]
+    ) -> Places:
+        layout = Layout.of(value) if value is not None and isinstance(judge(value), Event) else None
         if layout is None:
-            return
-        self._layouts.append(layout)
-        if self._take(layout, records, quotes, found) * _WORTH < total:
-            self._layouts.remove(layout)
-        del self._layouts[MOST_LAYOUTS:]
+            return left
+        rest = self._take(layout, records, left, found)
+        if (left.size - rest.size) * _WORTH >= records.starts.size:
+            self._layouts.insert(0, layout)
+            del self._layouts[MOST_LAYOUTS:]
+        return rest
 
-    def _read(self, raw: bytes, located: Located, origins: Mapping[Origin, int]) -> Fields:
-        starts, lengths = located.starts, located.lengths
-        territory, school = uai_matrix(_characters(raw, starts[_ROW["uai"]], 8))
-        number, texts = _numbered(raw, starts[_WORDS].ravel(), lengths[_WORDS].ravel())
-        service, profil, *origin = number.reshape(-1, located.at.size)
+    def _forget_if_full(self) -> None:
+        if len(self._texts) >= MOST_ROWS:
+            self._texts.clear()
+            self._services.clear()
+            self._profils.clear()
+            self._origins.clear()
 
-        def coded(numbers: Places, code: Callable[[str], int]) -> Places:
-            return _each_once(numbers, len(texts), lambda n: code(texts[n]))
+    def _text(self, number: int) -> str:
+        *words, size = self._texts.row(number)
+        return np.array(words, "<u8").tobytes()[: int(size)].decode()
 
+    def _read(self, raw: Chars, located: Located, origins: Mapping[Origin, int]) -> Fields:
+        fits, texts = located.fits, located.texts
+        time_us = _times(raw, _given(texts[_ROW["event_time"]]), fits)
+        uai = _given(texts[_ROW["uai"]])
+        territory, school = uai_words(uai.words[0])
+        numbers = {}
+        for field in FIELDS[_ROW["service"] :]:
+            numbers[field], known = self._numbered(raw, texts[_ROW[field]], fits)
+            fits = fits & known
+        three = [numbers[field] for field in ("projet", "exploitant", "plateforme")]
+        origin, known = self._origins.of(three, fits, self._text, origins)
+        time_us[~(known & fits)] = NO_INSTANT
         return Fields(
             located.at,
-            coded(service, self._services.__getitem__),
-            coded(profil, self._profils.__getitem__),
+            self._services.of(numbers["service"], fits, self._text),
+            self._profils.of(numbers["profil"], fits, self._text),
             territory,
             school,
-            _origin_codes(origin, texts, origins),
-            _times(raw, starts[_ROW["event_time"]], lengths[_ROW["event_time"]]),
-            _ids(raw, starts[:3], lengths[:3]),
+            origin,
+            time_us,
+            _ids(raw, [_given(text) for text in texts[:3]]),
         )
 
+    def _numbered(self, raw: Chars, text: Text | None, fits: Which) -> tuple[Places, Which]:
+        """The numbers of texts, 0 for one that has none, and which of them have one."""
+        if text is None:
+            return np.zeros(fits.size, np.int64), fits
+        lengths = np.minimum(text.lengths, LONGEST)  # those above are no texts of a layout
+        short = lengths <= _SHORT
+        words = [*cut(text.words, lengths), lengths.view(np.uint64)]
+        numbers = self._texts.numbers(words, (0, 1, _SIZE), fits & short)
+        if not short.all():
+            long = np.flatnonzero(~short & fits)
+            sizes = lengths[long]
+            words = [*cut([*gather(raw, text.starts[long], LONGEST).T], sizes), sizes.view(np.uint64)]
+            numbers[long] = self._texts.numbers(words, range(_SIZE + 1), np.ones(long.size, bool))
+        known = numbers >= 0
+        return np.where(known & fits, numbers, 0), known
 
-def _lay_out(values: Sequence[bytes]) -> tuple[Records, Places]:
-    """The records in one buffer; and how many quotes each has, 0 for those that no layout may be found in."""
-    raw = b"".join([*values, bytes(PAD)])
-    ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
-    starts = np.concatenate(([0], ends[:-1]))
-    chars = np.frombuffer(raw, np.uint8)
-    text = chars[:-PAD]
-    quote_places = np.flatnonzero(text == ord('"'))
-    first_quotes = np.searchsorted(quote_places, starts)
-    quotes = np.diff(first_quotes, append=quote_places.size)
-    if b"\\" in raw or text.min(initial=255) < 0x20:
+
+class _Codes:
+    """The codes of numbered texts, asked once for each."""
+
+    def __init__(self, code: Callable[[str], int]) -> None:
+        self._code = code
+        self.clear()
+
+    def clear(self) -> None:
+        """The numbers mean other texts from now on."""
+        self._codes = np.full(MOST_ROWS, -1, np.int64)
+
+    def of(self, numbers: Places, wanted: Which, text: Callable[[int], str]) -> Places:
+        """The codes of some texts, of no meaning where they are not `wanted`."""
+        codes = self._codes.take(numbers)
+        missing = np.flatnonzero((codes < 0) & wanted)
+        if missing.size:
+            for number in set(numbers[missing].tolist()):
+                self._codes[number] = self._code(text(number))
+            codes = self._codes.take(numbers)
+        return codes
+
+
+class _OriginCodes:
+    """The codes of origins given as the numbers of their three texts."""
+
+    def __init__(self) -> None:
+        self._triples = Table(1)
+        self.clear()
+
+    def clear(self) -> None:
+        """The numbers mean other texts from now on."""
+        self._triples.clear()
+        self._of: Mapping[Origin, int] | None = None
+
+    def of(
+        self, numbers: list[Places], wanted: Which, text: Callable[[int], str], origins: Mapping[Origin, int]
+    ) -> tuple[Places, Which]:
+        """The codes by `origins`, of no meaning where they are not `wanted`; and which of them there are."""
+        if len(self._triples) >= MOST_ROWS:
+            self.clear()
+        if self._of is not origins:
+            self._of = origins
+            self._codes = np.full(MOST_ROWS, -1, np.int64)
+        mixed = (numbers[0] << _NUMBER_BITS | numbers[1]) << _NUMBER_BITS | numbers[2]
+        triples = self._triples.numbers([mixed.view(np.uint64)], (0,), wanted)
+        known = triples >= 0
+        triples = np.where(known & wanted, triples, 0)
+        codes = self._codes.take(triples)
+        missing = np.flatnonzero((codes < 0) & wanted & known)
+        if missing.size:
+            low, shifts = (1 << _NUMBER_BITS) - 1, (2 * _NUMBER_BITS, _NUMBER_BITS, 0)
+            for triple in dict.fromkeys(triples[missing].tolist()):
+                row = int(self._triples.row(triple)[0])
+                projet, exploitant, plateforme = (text(row >> shift & low) for shift in shifts)
+                self._codes[triple] = origins[projet, exploitant, plateforme]
+            codes = self._codes.take(triples)
+        return codes, known
+
+
+def _lay_out(values: Values) -> tuple[Records, Places]:
+    """The records' bytes; and those of them in which a layout may be found."""
+    large = values.ends - values.starts > MAX_VALUE_BYTES
+    if (values.ends - values.starts)[large].sum() > _MOST_LARGE:
+        values = values.without(large)
+    chars, starts, ends = values.window()
+    may = ~large
+    first = int(starts[0])
+    text = chars[first:-PAD]
+    if text.min(initial=0xFF) < 0x20 or values.holds(b"\\"):
         odd = np.flatnonzero((text == ord("\\")) | (text < 0x20))
-        quotes[np.searchsorted(ends, odd, "right")] = 0
-    if not raw.isascii():
-        quotes[_not_utf8(raw, ends)] = 0
-    return Records(raw, starts, ends, quote_places, first_quotes), quotes
+        may[np.searchsorted(ends, odd + first, "right")] = False
+    if text.max(initial=0) > 0x7F:
+        may[_not_utf8(text, ends - first)] = False
+    return Records(chars, starts, ends), np.flatnonzero(may)
 
 
-def _not_utf8(raw: bytes, ends: Places) -> list[int]:
+def _not_utf8(text: Chars, ends: Places) -> list[int]:
     """The records in which the buffer as a whole is no UTF-8.
 
     A character cut by the end of a record passes where the next one goes on with it. That can be no text of a layout:
     there is a quote behind each.
     """
     bad: list[int] = []
-    rest = memoryview(raw)
+    rest = text.data
     begin = 0
     while True:
         try:
@@ -166,103 +262,55 @@ def _not_utf8(raw: bytes, ends: Places) -> list[int]:
             begin = int(ends[record])
 
 
-def _characters(raw: bytes, starts: Places, width: int) -> npt.NDArray[np.uint8]:
-    """The `width` bytes from each place on, shape (starts.size, width)."""
-    padded = -(-width // 8) * 8
-    return gather(raw, starts, padded).view(np.uint8)[:, :width]
+def _joined(parts: list[Fields]) -> Fields:
+    if len(parts) == 1:
+        return parts[0]
+    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    columns[-1] = np.concatenate([part.ids.T for part in parts], axis=1).T  # each kind of id together in memory
+    return Fields(*columns)
 
 
-def _numbered(raw: bytes, starts: Places, lengths: Places) -> tuple[Places, list[str]]:
-    """The texts at `starts`, few of them distinct, as indexes into a list; a text may be in the list twice."""
-    number = np.empty(starts.size, np.int64)
-    texts: list[str] = []
-    short = lengths <= _SHORT
-    for width, places in ((_SHORT, np.flatnonzero(short)), (PAD, np.flatnonzero(~short))):
-        if places.size:
-            words = _texts(raw, starts[places], lengths[places], width)
-            like, alone = _first_alike(words)
-            rank = np.empty(like.size, np.int64)
-            rank[alone] = np.arange(len(texts), len(texts) + alone.size)
-            number[places] = rank[like]
-            texts += [row.rstrip(b"\0").decode() for row in words[alone].view(f"S{width}")[:, 0].tolist()]
-    return number, texts
+def _given(text: Text | None) -> Text:
+    assert text is not None, "a layout has all fields that are required"
+    return text
 
 
-def _texts(raw: bytes, starts: Places, lengths: Places, width: int) -> npt.NDArray[np.uint64]:
-    """Texts of at most `width` bytes, zeros behind them, as words; shape (starts.size, width // 8)."""
-    words = gather(raw, starts, width)
-    words &= _MASKS[width][lengths].view("<u8").reshape(words.shape)
-    return words
+def _ids(raw: Chars, texts: list[Text]) -> Ids:
+    """Hashes of some columns of texts, shape (records, columns)."""
+    ids = np.empty((len(texts), texts[0].starts.size), np.uint64)
+    for column, text in enumerate(texts):
+        lengths = np.minimum(text.lengths, LONGEST)
+        longest = max(1, int(lengths.max()))
+        words = text.words if longest <= 8 * len(text.words) else [*gather(raw, text.starts, LONGEST).T]
+        sizes = lengths[:1] if lengths.min() == longest else lengths
+        ids[column] = hash_words(cut(words[: -(-longest // 8)], lengths), sizes.astype(np.uint64))
+    return ids.T
 
 
-def _ids(raw: bytes, starts: Places, lengths: Places) -> Ids:
-    """Hashes of the texts at `starts`, shape (columns, events); of the shape (events, columns)."""
-    longest = int(lengths.max())
-    width = next(width for width in _MASKS if width >= longest)
-    words = _texts(raw, starts.ravel(), lengths.ravel(), width)[:, : -(-longest // 8)]
-    sizes = np.array([longest]) if lengths.min() == longest else lengths.ravel()
-    return hash_words(np.ascontiguousarray(words.T), sizes.astype(np.uint64)).reshape(starts.shape).T
-
-
-def _times(raw: bytes, starts: Places, lengths: Places) -> Instants:
+def _times(raw: Chars, text: Text, fits: Which) -> Instants:
     """Event times, NO_INSTANT where there is none; numbers are those of `INTEGER_DIGITS`."""
-    time_us = parse_seconds(_characters(raw, starts, 19))
-    for length in np.flatnonzero(np.bincount(lengths)).tolist():
-        rows = np.flatnonzero(lengths == length)
-        if length == INTEGER_DIGITS:
-            time_us[rows] = parse_digits(_characters(raw, starts[rows], length))
-        else:
-            time_us[rows] = add(time_us[rows], parse_rest(_characters(raw, starts[rows] + 19, length - 19)))
+    a, b, c, d, e = text.words
+    down, up = np.uint64(24), np.uint64(40)
+    time_us = parse_words((a, b, b >> down | c << up, c >> down | d << up, d >> down | e << up), text.lengths)
+    numbers = np.flatnonzero(text.lengths == INTEGER_DIGITS)
+    if numbers.size:
+        time_us[numbers] = parse_digits(_characters(raw, text.starts[numbers], INTEGER_DIGITS))
+    others = np.flatnonzero(fits & (time_us == NO_INSTANT) & (text.lengths != INTEGER_DIGITS))
+    if others.size >= FEWEST:
+        time_us[others] = _other_times(raw, text.starts[others], text.lengths[others])
     return time_us
 
 
-def _origin_codes(numbers: list[Places], texts: list[str], origins: Mapping[Origin, int]) -> Places:
-    """Codes of the origins whose three texts have these numbers."""
-    mixed = (numbers[0] * len(texts) + numbers[1]) * len(texts) + numbers[2]
-    like, alone = _first_alike(mixed.view(np.uint64)[:, None])
-    codes = np.empty(like.size, np.int64)
-    which = zip(*(column[alone].tolist() for column in numbers), strict=True)
-    codes[alone] = [origins[texts[a], texts[b], texts[c]] for a, b, c in which]
-    return codes[like]
+def _other_times(raw: Chars, starts: Places, lengths: Places) -> Instants:
+    """Texts of any form."""
+    time_us = parse_seconds(_characters(raw, starts, 19))
+    for length in np.flatnonzero(np.bincount(lengths)).tolist():
+        rows = np.flatnonzero(lengths == length)
+        time_us[rows] = add(time_us[rows], parse_rest(_characters(raw, starts[rows] + 19, length - 19)))
+    return time_us
 
 
-def _each_once(numbers: Places, size: int, code: Callable[[int], int]) -> Places:
-    """`code` of each number below `size`, asked once for each that occurs."""
-    codes = np.zeros(size, np.int64)
-    occurring = np.flatnonzero(np.bincount(numbers))
-    codes[occurring] = [code(number) for number in occurring.tolist()]
-    return codes[numbers]
-
-
-def _first_alike(rows: npt.NDArray[np.uint64]) -> tuple[Places, Places]:
-    """For each row the index of an equal one, and which rows are their own.
-
-    Rows find each other in a table by a hash, and are compared: those of one index are equal. Nearly all that are equal
-    have one index, but the few that share their place in the table with another row stay alone after a second try.
-    """
-    own = np.arange(rows.shape[0])
-    hashed = rows[:, 0] * _SPREAD[0]
-    for column in range(1, rows.shape[1]):
-        hashed += rows[:, column] * _SPREAD[column]
-    table = np.empty(1 << _SLOT_BITS, np.int64)
-    slots = (hashed >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
-    table[slots] = own
-    like = table[slots]
-    different = np.flatnonzero(_differ(rows, like, own))
-    if different.size:
-        slots = (hashed[different] >> np.uint64(64 - 2 * _SLOT_BITS) & np.uint64((1 << _SLOT_BITS) - 1)).view(np.int64)
-        table[slots] = different
-        met = table[slots]
-        like[different] = np.where(_differ(rows, met, different), different, met)
-    return like, np.flatnonzero(like == own)
-
-
-def _differ(rows: npt.NDArray[np.uint64], left: Places, right: Places) -> npt.NDArray[np.bool_]:
-    """Whether the rows `left` and `right` differ, pair by pair."""
-    items = rows.view(f"V{rows.itemsize * rows.shape[1]}")[:, 0]
-    bits = items[left].view(np.uint64).reshape(-1, rows.shape[1])
-    bits ^= items[right].view(np.uint64).reshape(bits.shape) if right.size < rows.shape[0] else rows
-    differing: npt.NDArray[np.bool_] = bits[:, 0] != 0
-    for column in range(1, rows.shape[1]):
-        differing |= bits[:, column] != 0
-    return differing
+def _characters(raw: Chars, starts: Places, width: int) -> Chars:
+    """The `width` bytes from each place on, shape (starts.size, width)."""
+    padded = -(-width // 8) * 8
+    return gather(raw, starts, padded).view(np.uint8)[:, :width]

@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import faust
+import numpy as np
 from faust.types import TP, ConsumerMessage
 
+from pipeline.transport.splitting import Numbers
 
-class RecordBatch(NamedTuple):
-    """Consecutive records of one partition, as lists: no object is kept for each record.
 
-    `values` and `timestamps` have the same length, at least one. An agent may empty the lists once it has read them;
-    only `tp`, `first` and `next` are used afterwards.
+@dataclass(slots=True, eq=False)
+class RecordBatch:
+    """Consecutive records of one partition, as places in one buffer: no object is kept for each record.
+
+    The arrays have the same shape, (records,). Once it has read them, an agent may `drop_records`: only `tp`, `first`
+    and `next` are used afterwards.
     """
 
     tp: TP
     first: int
-    """Position of the partition before the batch: the offset of `values[0]` when `offsets` is None."""
+    """Position of the partition before the batch: the offset of the first record when `offsets` is None."""
     next: int
     """Position after the batch, trailing gaps included: what is committed once the batch is acked."""
-    values: list[bytes | None]
-    """Record values in offset order; None is a tombstone."""
-    offsets: list[int] | None
-    """Offsets of the values where the log has holes (compaction, transactions); None: `first + i`."""
-    timestamps: list[int]
+    raw: bytes | bytearray
+    """Holds the values in offset order; spaces, or nothing, between them, and `splitting.TAIL` bytes behind them."""
+    starts: Numbers
+    ends: Numbers
+    """Where each value begins and ends in `raw`; a tombstone, which has no value, ends one before its start."""
+    timestamps: Numbers
     """Kafka timestamps in epoch milliseconds (the broker's own with LOG_APPEND_TIME); -1 when not known."""
+    offsets: Numbers | None
+    """Offsets of the values where the log has holes (compaction, transactions); None: `first + i`."""
     highwater: int
     """End of what could be read of the partition when this was fetched: `highwater - next` records are behind it."""
 
+    def __len__(self) -> int:
+        """Records."""
+        return self.starts.size
+
+    def value(self, index: int) -> bytes | None:
+        """One value; None is a tombstone."""
+        start, end = int(self.starts[index]), int(self.ends[index])
+        return bytes(self.raw[start:end]) if start <= end else None
+
+    @property
+    def values(self) -> list[bytes | None]:
+        """All values, for who has few."""
+        return [self.value(index) for index in range(len(self))]
+
     def offset(self, index: int) -> int:
-        """The offset of `values[index]`."""
-        return self.first + index if self.offsets is None else self.offsets[index]
+        """The offset of a record."""
+        return self.first + index if self.offsets is None else int(self.offsets[index])
+
+    def drop_records(self) -> None:
+        """Free what the records take: the batch lives until it is acked, they need not."""
+        self.raw = b""
+        self.starts = self.ends = self.timestamps = np.empty(0, np.int64)
+        self.offsets = None
 
 
 class BatchSchema(faust.Schema):  # type: ignore[misc]
@@ -65,7 +93,7 @@ class BatchMessage(ConsumerMessage):  # type: ignore[misc]
     __slots__ = ("claim",)
 
     def __init__(self, batch: RecordBatch, claim: Claim, generation: int) -> None:
-        newest = batch.timestamps[-1] / 1000.0 if batch.timestamps else 0.0
+        newest = int(batch.timestamps[-1]) / 1000.0 if len(batch) else 0.0
         tp = batch.tp
         super().__init__(
             tp.topic, tp.partition, batch.next - 1, newest, 0, (), None, batch, None, 0, 0, tp, generation_id=generation

@@ -132,7 +132,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             if records and type(records[0]) is RecordBatch:
                 if not await self._follows(records[0]):
                     continue
-                if not records[0].values:  # only the position moved: nothing to wait for
+                if not len(records[0]):  # only the position moved: nothing to wait for
                     self.ledger.ack(self.ledger.hand_out(records[0].tp, records[0].first, records[0].next))
                     continue
             wanted[tp] = records

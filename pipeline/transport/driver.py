@@ -19,6 +19,7 @@ from pipeline.transport.expanding import bound_expansion
 from pipeline.transport.logs import quieten_aiokafka
 from pipeline.transport.memory import keep_freed_memory
 from pipeline.transport.tables import QuickTableManager
+from pipeline.transport.unpacking import keep_fetched_bytes
 
 drivers.TRANSPORTS.aliases["batch"] = f"{__name__}:Transport"
 
@@ -52,6 +53,7 @@ def install(app: faust.App, *, flush: Callable[[], Awaitable[None]] | None = Non
     quieten_aiokafka()
     keep_freed_memory()
     bound_expansion()
+    keep_fetched_bytes()
 
     # `faust worker` switches its web server on unless its own command line says otherwise, whatever the settings say.
     app.boot_strategy.enable_web = False
@@ -113,6 +115,7 @@ def app_settings(kafka: Sequence[str], session_timeout: float) -> dict[str, Any]
         "stream_wait_empty": True,
         # A dead letter carries the original bytes and headers besides: larger than the default of 1 MB.
         "producer_max_request_size": 2 * MIB,
+        "producer_max_batch_size": MIB // 4,
         "producer_request_timeout": 120.0,
         "producer_linger": 0.02,
         "topic_disable_leader": True,

@@ -16,6 +16,7 @@ import aiokafka.record.default_records
 import aiokafka.record.legacy_records
 import cramjam
 import numpy as np
+import numpy.typing as npt
 from aiokafka.record import _crecords
 
 EXPANDED_BYTES = 64 << 20
@@ -55,6 +56,35 @@ class _Scratch(threading.local):
 
 
 _scratch = _Scratch()
+
+
+def expand_into(codec: int, payload: memoryview, room: npt.NDArray[np.uint8]) -> int:
+    """Expand the body of a record batch into `room`, of at least `EXPANDED_BYTES`; returns how much of it is taken.
+
+    Args:
+        codec: as in the attributes of a record batch; 0: not compressed.
+        payload: as it lies in the log.
+        room: shape (bytes,).
+
+    Raises:
+        CannotExpand: it is broken, larger, or of a codec nobody knows.
+    """
+    if codec in _INTO:
+        try:
+            size: int = _INTO[codec].decompress_into(payload, room)  # an error where the room does not suffice
+        except cramjam.DecompressionError as error:
+            raise CannotExpand(str(error), bytes(payload)) from error
+        return size
+    if codec == 0:
+        body: memoryview | bytes = payload
+    elif codec in _WHOLE:
+        body = _WHOLE[codec](payload)
+    else:
+        raise CannotExpand(f"codec {codec} is not known", bytes(payload))
+    if len(body) > room.size:
+        raise CannotExpand("larger than its room", bytes(payload))
+    room[: len(body)] = np.frombuffer(body, np.uint8)
+    return len(body)
 
 
 def _bounded(expand: Callable[[bytes], bytes]) -> Callable[[Any], bytes]:
@@ -111,6 +141,9 @@ def _unsnap_block(raw: bytes, left: int) -> bytes:
         raise ValueError("too large")
     return bytes(cramjam.snappy.decompress_raw(raw))
 
+
+_WHOLE = {1: _bounded(_gunzip), 2: _bounded(_unsnap)}
+_INTO = {3: cramjam.lz4, 4: cramjam.zstd}
 
 _DECODERS: dict[str, Callable[[Any], bytes]] = {
     "gzip_decode": _bounded(_gunzip),

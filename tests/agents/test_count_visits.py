@@ -6,45 +6,30 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 import pytest
+from faust.types import TP
 
 from agents.count_visits import VisitCounter
 from agents.ports import Letter
 from pipeline.core.columns import Columns
 from pipeline.core.position import Position
 from pipeline.errors import StoreRefused, StoreUnavailable
+from pipeline.transport import RecordBatch, splitting
 
 NOW_MS = 1_788_244_200_000  # 2026-09-01T06:30:00Z
-
-
-class Tp(NamedTuple):
-    topic: str
-    partition: int
-
-
-class Batch(NamedTuple):
-    """The fields of a record batch that counting uses."""
-
-    tp: Tp
-    first: int
-    next: int
-    values: list[bytes | None]
-    timestamps: list[int]
-    highwater: int
-
-    def offset(self, index: int) -> int:
-        return self.first + index
 
 
 class Delivery:
     """A Faust event, and whether it was acknowledged."""
 
     def __init__(self, first: int, values: list[bytes | None], highwater: int = 1000) -> None:
-        tp = Tp("ent.visits.v1", 0)
-        stamps = [NOW_MS - 1000 + at for at in range(len(values))]
-        self.value = Batch(tp, first, first + len(values), values, stamps, highwater)
+        stamps = NOW_MS - 1000 + np.arange(len(values))
+        places = splitting.joined(values)
+        tp = TP("ent.visits.v1", 0)
+        self.value = RecordBatch(tp, first, first + len(values), *places, stamps, None, highwater)
         self.acked = False
 
     def ack(self) -> bool:
@@ -205,7 +190,7 @@ def test_while_one_flush_is_under_way_the_next_one_fills_up_to_its_bound_and_the
         await asyncio.sleep(0.1)
         assert not taking.done()
         # One flush in the sink, one full behind it: the third batch has not been looked at.
-        assert [len(delivery.value.values) for delivery in deliveries] == [0, 0, 10, 10]
+        assert [len(delivery.value) for delivery in deliveries] == [0, 0, 10, 10]
         assert not any(delivery.acked for delivery in deliveries)
         bench.shelf.gate.set()
         await taking

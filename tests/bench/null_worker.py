@@ -35,7 +35,7 @@ class Counter(count_visits.VisitCounter):
         """Judge and collect one record batch."""
         if not self.taken:
             say(events=0)
-        self.taken += len(event.value.values)
+        self.taken += len(event.value)
         await super().take(event)
         if self.taken == Announcer.wanted:
             await self.flush()

@@ -18,6 +18,7 @@ from pipeline.core.fields import Fields, of_events
 from pipeline.core.instants import NO_INSTANT
 from pipeline.core.layouts import Layout
 from pipeline.core.scanning import MOST_LAYOUTS, Scanner
+from pipeline.core.values import Values
 from tests.core import oracle, traffic
 from tests.core.test_against_oracle import _cells, _expected_cells
 from tests.core.traffic import EVENT, NOW_MS, rfc3339, value
@@ -55,7 +56,7 @@ def scanned(values: Sequence[bytes], scanner: Scanner | None = None) -> list[int
     """Which of the records the scanner takes; each is compared with what `judge` makes of it."""
     words = Words()
     origins = Origins()
-    fields = (scanner or words.scanner).scan(values, origins)
+    fields = (scanner or words.scanner).scan(Values.of(values), origins)
     if fields is None:
         return []
     fields = fields.only(fields.time_us != NO_INSTANT)

@@ -67,9 +67,24 @@ def test_a_flood_of_large_rejects_is_flushed_by_its_bytes() -> None:
 def test_what_only_a_compressed_record_can_be_is_cut_to_what_the_dead_letters_take() -> None:
     sent: list[bytes] = []
 
+    class Batch:
+        def append(self, *, value: bytes, **_: Any) -> bool:
+            sent.append(value)
+            return True
+
+        def close(self) -> None:
+            pass
+
     class Producer:
-        async def send(self, topic: str, key: None, content: bytes, *_: Any) -> asyncio.Future[None]:
-            sent.append(content)
+        create_batch = Batch
+
+        def _ensure_producer(self) -> Producer:
+            return self
+
+        async def partitions_for(self, topic: str) -> set[int]:
+            return {0}
+
+        async def send_batch(self, batch: Batch, topic: str, partition: int) -> asyncio.Future[None]:
             future = asyncio.get_running_loop().create_future()
             future.set_result(None)
             return future

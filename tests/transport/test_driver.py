@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import faust
+import numpy as np
 import pytest
 from faust.types import TP
 
-from pipeline.transport import BatchSchema, RecordBatch, app_settings, install, lags, logs
+from pipeline.transport import BatchSchema, RecordBatch, app_settings, install, lags, logs, splitting
 from pipeline.transport.batch import BatchMessage, Claim
 from pipeline.transport.consumer import BatchConsumer
 from pipeline.transport.driver import Transport
@@ -78,7 +79,7 @@ def test_the_hooks_given_to_install_reach_the_consumer(app: faust.App) -> None:
 
 def test_the_batch_goes_through_the_schema_as_it_is() -> None:
     tp = TP("visits", 3)
-    batch = RecordBatch(tp, 10, 12, [b"a", None], None, [1500, 2500], 40)
+    batch = RecordBatch(tp, 10, 12, *splitting.joined([b"a", None]), np.array([1500, 2500]), None, 40)
     message = BatchMessage(batch, Claim(tp, 12), generation=4)
     assert BatchSchema().loads_value(None, message) is batch
     assert (message.offset, message.timestamp, message.tp, message.generation_id) == (11, 2.5, tp, 4)

@@ -51,7 +51,7 @@ class Sink:
             line = {
                 "tp": [batch.tp.topic, batch.tp.partition], "first": batch.first, "next": batch.next,
                 "offsets": offsets, "values": [encoded(value) for value in batch.values],
-                "timestamps": batch.timestamps, "highwater": batch.highwater,
+                "timestamps": batch.timestamps.tolist(), "highwater": batch.highwater,
             }  # fmt: skip
             # Nothing is awaited between the ack and the line, so no commit can come between them.
             self.note(line | {"acked": event.ack()})
