@@ -27,7 +27,7 @@ from schemas import reference
 
 LOOKBACK_DAYS = 45
 """How far back comparable days are sought: six Wednesdays, and less than a term."""
-ENOUGH = 4
+ENOUGH = 3
 """Comparable days from which on a reference's level is trusted; with fewer, a leaf is learning."""
 LIKE_DAYS = 8
 """Days of one class that make a reference."""

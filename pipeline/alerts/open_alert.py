@@ -14,6 +14,8 @@ from pipeline.alerts.sample import SPAN_EDGES, SPANS
 
 BENDS_SECONDS = SPAN_EDGES[-1]
 """How long after its end an incident is in the windows of the past."""
+WIDE_PROFIL = 0.03
+"""Share of the country from which on what happens to a profil bends every leaf."""
 FREED_SECONDS = 12 * 3600
 """How long a level that was alerted until it became the ordinary is not held against the reference."""
 
@@ -125,6 +127,11 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
             spans |= rows[:, None] & past
             continue
         if each.kind == "profil":
+            of_profil = np.array([leaf[4] == each.key for leaf in catalogue.profils.keys])
+            profil_windows |= of_profil[:, None] & now
+            profil_spans |= of_profil[:, None] & past
+            if each.rest > 0 and each.rate < WIDE_PROFIL * (each.rate + each.rest):
+                continue
             # It touches every leaf by an unknown share: beside it only what is far off is judged, and behind it the
             # past of all is void until it has left the windows.
             by_famille |= bool(now[:2].any())
@@ -135,9 +142,6 @@ def muted(alerts: list[OpenAlert], catalogue: Catalogue, t: int) -> Muted | None
                 everywhere |= past
                 spans |= past
                 windows |= now
-            of_profil = np.array([leaf[4] == each.key for leaf in catalogue.profils.keys])
-            profil_windows |= of_profil[:, None] & now
-            profil_spans |= of_profil[:, None] & past
             continue
         rows = catalogue.members[at]
         windows |= rows[:, None] & now

@@ -57,7 +57,7 @@ TICKS_SPIKE = _levels(n=3, p=3, f=3, a=4, pf=6, af=7, profil=4)
 SMALL_HITS, SMALL_TICKS = 60.0, 2
 """Hits a minute below which a series has to breach for so many ticks more: a dozen visits may well pause together."""
 STRONG = 2
-PATIENT_SIGMAS, PATIENT_NOISE = 3.4, 1.35
+PATIENT_SIGMAS, PATIENT_NOISE = 3.4, 1.2
 """Standard deviations of chance alone from which on a low minute counts towards an alert at all; and of noise, over
 those that a sure one needs."""
 DAY_FROM, DAY_TO = 6.75 * 3600, 23.0 * 3600
