@@ -206,9 +206,10 @@ class Machine:
                     verdict.drop[0] = verdict.spike[0] = False
 
     def _hold_back_unopened(self, verdict: rules.Verdict, found: Expected, catalogue: Catalogue, local: Floats) -> None:
-        """Judge no drop in a territory without a known calendar before it has been open today.
+        """Judge nothing in a territory without a known calendar before it has been open today, but its being dead.
 
-        Its schools may be on holiday: then it is low from the morning on, evenly, and stays so.
+        Its schools may be on holiday: then it is low from the morning on, evenly, and stays so. And a loss that was not
+        judged must not look like a surge when it ends.
         """
         for at in catalogue.territories:
             day = int((self.t + catalogue.offset[at]) // 86_400)
@@ -222,7 +223,7 @@ class Machine:
                 self._opened[name] = day
             elif not (due >= rules.LEAST_PAST and share < rules.SHUT_SHARE):
                 inside = catalogue.academie_of == catalogue.academie_of[at]
-                verdict.drop[inside] = verdict.leak[inside] = False
+                verdict.drop[inside] = verdict.leak[inside] = verdict.spike[inside] = False
 
     def _unopened(self, catalogue: Catalogue) -> Ints:
         """Académies that have not been open today."""

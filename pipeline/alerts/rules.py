@@ -47,7 +47,7 @@ SPIKE = np.stack([
     _levels(n=1.40, p=1.35, f=1.35, a=1.40, pf=1.60, af=1.70, profil=1.45),
 ])  # fmt: skip
 """(2, kinds) Least ratio that is."""
-ALONE_NOISE, ALONE_SPIKE = 1.4, 1.6
+ALONE_NOISE, ALONE_SPIKE = 1.15, 1.6
 """How much wider a series without peers is judged, and its least ratio for a spike."""
 RETURN = 0.07
 """By how much the reference itself has to be left, in the same direction, for the near level to be believed."""
@@ -108,7 +108,7 @@ LEAK_SIGMAS, LEAK_DUE, LEAK_TICKS, LEAK_NOISE = 3.5, 500.0, 9, 1.5
 RETRIES = 1.5
 """Pages a visit over what they should be from which on a spike is called retries."""
 
-SILENCE_HITS = 90.0
+SILENCE_HITS = 80.0
 """Hits that should have come since the last one: about twelve visits, none of which came."""
 SILENCE_SECONDS = 900.0
 

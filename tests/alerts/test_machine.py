@@ -139,7 +139,7 @@ def test_a_tiny_service_that_stops_is_found_by_its_silence() -> None:
 
     quiet = Country(rates={("Académie C", "visio"): 1.2}, story=story)
     changes = watch(quiet, 20)
-    assert told(changes) == [("opened", "silence", "academie_famille", "Académie C · visio", 11)]
+    assert told(changes) == [("opened", "silence", "academie_famille", "Académie C · visio", 8)]
 
 
 def test_a_planned_closure_mutes_what_it_covers() -> None:
