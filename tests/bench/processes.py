@@ -25,5 +25,8 @@ def resident_mb(pid: int) -> float:
 
 
 def _status_kb(pid: int, name: str) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+    status = Path(f"/proc/{pid}/status")
+    try:
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(f"{name}:"))
+    except (StopIteration, FileNotFoundError):  # of a process that has ended, nothing or its name is left
+        raise RuntimeError(f"process {pid}, which was being measured, has ended") from None
