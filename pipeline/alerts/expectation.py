@@ -17,6 +17,7 @@ outage bends G, q or the level of anyone, and nothing that is already said is sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ Bools = NDArray[np.bool_]
 
 WINDOWS = (60, 300, 900, 1800)
 """Seconds; windows that end at t and are judged."""
+OPENING = 6
+"""Spans of the last half hour."""
 NEAR, FAR = 0, 1
 _BEFORE = slice(2, 8)
 _NEAR_SPANS, _FAR_SPANS, _FAR_NATIONAL = (2, 3), (3, 4, 5, 6, 7), (3, 4, 5)
@@ -130,8 +133,16 @@ class Expected:
     """(WINDOWS,) The country's reference without G, muted or not."""
 
 
-def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expected:
-    """What was observed and what was to be expected, for each series of the catalogue."""
+def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None, unopened: Sequence[Bools] = ()) -> Expected:
+    """What was observed and what was to be expected, for each series of the catalogue.
+
+    Args:
+        sample: One tick.
+        catalogue: Of its leaves.
+        muted: What open alerts explain.
+        unopened: (leaves,) of each territory that may be on holiday: it is its own measure, so that no series that
+            holds it beside others misses it.
+    """
     main = _Columns(sample, sample.main, muted.spans if muted else None, muted.everywhere if muted else None)
     x, due = main.hits[:, :6], main.reference[:, :6]
     if muted is None:
@@ -139,6 +150,9 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None) -> Expecte
     else:
         keep = np.concatenate([~muted.windows, np.ones((len(x), 2), dtype=bool)], axis=1)
         today = peers.growth(x * keep, due * keep, catalogue, muted.by_famille)
+    for rows in unopened:
+        seen, usual = x[rows].sum(axis=0), due[rows].sum(axis=0)
+        today[rows] = np.divide(seen, usual, out=np.ones_like(seen), where=usual > 0)
     base = due * today
     now_x, now_base = x, base
     steady = np.concatenate([due[:, :4] * today[:, 4:5], due[:, :4] * today[:, 5:6]], axis=1)

@@ -14,13 +14,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipeline.alerts import rules, telling
+from pipeline.alerts import days, rules, telling
 from pipeline.alerts.catalogue import KIND_CODES, Catalogue
 from pipeline.alerts.chance import deviance
 from pipeline.alerts.change import Change, Direction, Kind, WhyClosed, alert_id
-from pipeline.alerts.expectation import WINDOWS, Expected, Muted, expect
+from pipeline.alerts.expectation import OPENING, WINDOWS, Bools, Expected, Muted, expect
 from pipeline.alerts.open_alert import OpenAlert, muted
-from pipeline.alerts.sample import SPAN_EDGES, TICK_SECONDS, Floats, Ints, Leaves, Sample
+from pipeline.alerts.sample import SPAN_EDGES, TICK_SECONDS, Ints, Leaves, Sample
 
 _COUNTERS = ("drop", "spike", "leak", "silence")
 _WAIT_TICKS = 3
@@ -69,12 +69,14 @@ class Machine:
         if not catalogue.main:
             return changes
         hidden = muted(self._alerts, catalogue, self.t)
-        found = expect(sample, catalogue, hidden)
+        unopened = self._unopened(sample, catalogue)
+        found = expect(sample, catalogue, hidden, [catalogue.members[at] for at in unopened])
         local = np.mod(self.t + catalogue.offset, 86_400.0)
         verdict = rules.Verdict(found, catalogue, local)
         self._void_national_windows(verdict, found)
-        self._hold_back_unopened(verdict, found, catalogue, local)
-        self._count(verdict, sample, catalogue, hidden, found)
+        inside = np.isin(catalogue.academie_of, catalogue.academie_of[unopened])
+        verdict.drop[inside] = verdict.leak[inside] = verdict.spike[inside] = False
+        self._count(verdict, sample, catalogue, hidden, found, inside)
         teller = telling.Teller(sample, catalogue, found, self._alerts)
         for alert in [each for each in self._alerts if each.closed_at is None and each.direction != "late"]:
             changes += self._follow(alert, teller)
@@ -205,42 +207,40 @@ class Machine:
                 if ended > self.t - WINDOWS[2]:
                     verdict.drop[0] = verdict.spike[0] = False
 
-    def _hold_back_unopened(self, verdict: rules.Verdict, found: Expected, catalogue: Catalogue, local: Floats) -> None:
-        """Judge nothing in a territory without a known calendar before it has been open today, but its being dead.
+    def _unopened(self, sample: Sample, catalogue: Catalogue) -> Ints:
+        """Those of `Catalogue.territories` that have not been open today, as series; dead ones are not among them.
 
-        Its schools may be on holiday: then it is low from the morning on, evenly, and stays so. And a loss that was not
-        judged must not look like a surge when it ends.
+        Schools of a territory without a known calendar may be on holiday: then it is low from the morning on, evenly,
+        and stays so. Nothing in it is judged, and nothing that holds it beside others misses it.
         """
+        counts, found = sample.main, []
         for at in catalogue.territories:
-            day = int((self.t + catalogue.offset[at]) // 86_400)
-            name = catalogue.keys[at]
-            if self._opened.get(name) == day:
+            name, offset = catalogue.keys[at], catalogue.offset[at]
+            day, local = divmod(self.t + offset, 86_400.0)
+            rows = catalogue.members[at] & (counts.closure < 0)
+            if self._opened.get(name) == day or (counts.days[rows] < days.ENOUGH).any() or sample.learning:
                 continue
-            window = 3 if found.base[at, 3] >= rules.LEAST_PAST else 2
-            due = found.base[at, window]
-            share = found.x[at, window] / due if due >= rules.LEAST_PAST else 0.0
-            if rules.OPEN_FROM <= local[at] <= rules.OPEN_TO and share >= rules.OPEN_SHARE:
-                self._opened[name] = day
-            elif not (due >= rules.LEAST_PAST and share < rules.SHUT_SHARE):
-                inside = catalogue.academie_of == catalogue.academie_of[at]
-                verdict.drop[inside] = verdict.leak[inside] = verdict.spike[inside] = False
-
-    def _unopened(self, catalogue: Catalogue) -> Ints:
-        """Académies that have not been open today."""
-        found = [
-            catalogue.academie_of[at]
-            for at in catalogue.territories
-            if self._opened.get(catalogue.keys[at]) != int((self.t + catalogue.offset[at]) // 86_400)
-        ]
+            due = float(counts.reference[rows, :OPENING].sum())
+            share = float(counts.hits[rows, :OPENING].sum()) / due if due >= rules.LEAST_PAST else rules.SHUT_SHARE
+            if rules.OPEN_FROM <= local <= rules.OPEN_TO and share >= rules.OPEN_SHARE:
+                self._opened[name] = int(day)
+            elif share >= rules.SHUT_SHARE:
+                found.append(int(at))
         return np.array(found, dtype=np.int64)
 
     def _count(
-        self, verdict: rules.Verdict, sample: Sample, catalogue: Catalogue, hidden: Muted | None, found: Expected
+        self,
+        verdict: rules.Verdict,
+        sample: Sample,
+        catalogue: Catalogue,
+        hidden: Muted | None,
+        found: Expected,
+        unopened: Bools,
     ) -> None:
         breaches = {"drop": verdict.drop, "spike": verdict.spike, "leak": verdict.leak}
         if self.t // rules.SILENCE_EVERY != (self.t - TICK_SECONDS) // rules.SILENCE_EVERY:
             silent = telling.silence(sample, catalogue, hidden, found)
-            silent &= ~np.isin(catalogue.academie_of, self._unopened(catalogue))
+            silent &= ~unopened
             breaches["silence"] = silent
         taken = [catalogue.number[each.name] for each in self._alerts
                  if each.closed_at is None and each.direction != "late" and each.name in catalogue.number]  # fmt: skip

@@ -47,11 +47,11 @@ SPIKE = np.stack([
     _levels(n=1.40, p=1.35, f=1.35, a=1.40, pf=1.60, af=1.70, profil=1.45),
 ])  # fmt: skip
 """(2, kinds) Least ratio that is."""
-ALONE_NOISE, ALONE_SPIKE = 1.15, 1.6
-"""How much wider a series without peers is judged, and its least ratio for a spike."""
+ALONE_SPIKE = 1.6
+"""Least ratio of a spike for a series without peers."""
 RETURN = 0.07
 """By how much the reference itself has to be left, in the same direction, for the near level to be believed."""
-TICKS_DROP = _levels(n=3, p=3, f=3, a=4, pf=5, af=5, profil=4)
+TICKS_DROP = _levels(n=3, p=3, f=3, a=3, pf=5, af=5, profil=4)
 TICKS_SPIKE = _levels(n=3, p=3, f=3, a=4, pf=6, af=7, profil=4)
 """Ticks in a row before an alert opens, of a loss and of a surge; twice as many where chance may make one of them."""
 SMALL_HITS, SMALL_TICKS = 60.0, 2
@@ -205,7 +205,6 @@ class Verdict:
         series, memory, window = np.nonzero(drop | spike)
         noise = NOISE[memory, codes[series]] * np.where(learning[series], LEARNING_NOISE, 1.0)
         noise *= np.where(found.known[series, memory] | learning[series], 1.0, UNEXPLAINED)
-        noise *= np.where(alone[series], ALONE_NOISE, 1.0)
         noise = np.sqrt(noise * noise + found.steep[series] ** 2)
         clumping = CLUMPING[window] * _reloading(found)
         z = sigmas(found.x[series, window], mu[series, memory, window], clumping, noise)

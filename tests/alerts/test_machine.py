@@ -36,7 +36,7 @@ def test_nothing_is_said_of_an_ordinary_hour() -> None:
 def test_a_dead_academie_is_named_once_and_closed_when_it_is_back() -> None:
     changes = watch(Country(story=outage(ACADEMIE, "Académie D", end=20)), 40)
     assert told(changes) == [
-        ("opened", "drop", "academie", "Académie D", 5),
+        ("opened", "drop", "academie", "Académie D", 4),
         ("closed", "drop", "academie", "Académie D", 23),
     ]
     opened, closed = changes[0], changes[-1]
@@ -168,7 +168,7 @@ def test_late_data_are_said_and_no_drop_is_opened_meanwhile() -> None:
     assert changes == [
         ("opened", "late", "national", "", 3),
         ("closed", "late", "national", "", 15),
-        ("opened", "drop", "academie", "Académie D", 16),
+        ("opened", "drop", "academie", "Académie D", 15),
     ]
 
 
@@ -224,6 +224,16 @@ def test_a_territory_without_a_calendar_that_is_low_from_the_morning_is_not_open
         return 0.1 if key[0] == "La Réunion" else 1.0
 
     assert watch(Country(story=story), 30, start=MORNING - 6 * 3600) == []
+
+
+def test_what_holds_a_territory_that_has_not_opened_does_not_miss_it() -> None:
+    # It is half of its platform here; its holidays begin on a day that nobody told.
+    large = {("La Réunion", famille): 2_000.0 for famille in FAMILLES}
+
+    def story(key: Key, second: int) -> float:
+        return 0.1 if key[0] == "La Réunion" else 1.0
+
+    assert watch(Country(rates=large, story=story), 30, start=MORNING - 6 * 3600) == []
 
 
 def test_an_alert_that_lasts_for_hours_becomes_the_ordinary() -> None:
