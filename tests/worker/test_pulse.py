@@ -29,9 +29,7 @@ def pulse(clock: Clock) -> Pulse:
     return Pulse(clock)
 
 
-def live(
-    pulse: Pulse, clock: Clock, seconds: int, lag: int = 0, heard: bool = True, joined: bool = True
-) -> None:
+def live(pulse: Pulse, clock: Clock, seconds: int, lag: int = 0, heard: bool = True, joined: bool = True) -> None:
     """Beat once a second."""
     for _ in range(seconds):
         clock.now += 1
