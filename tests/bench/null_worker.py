@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> faust.App:
             latest=counter.latest,
             lags=lambda: transport.lags(app),
             heard=lambda: transport.heard(app),
+            joined=lambda: transport.joined(app),
             teller=sink,
             thread=insert_thread,
             board=board,
