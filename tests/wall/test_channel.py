@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pipeline.wall.channel import Channel, Parts
+from tests.support.loops import run_apart
 
 
 def test_it_ends_although_what_makes_the_page_swallows_being_cancelled() -> None:
@@ -26,5 +27,5 @@ def test_it_ends_although_what_makes_the_page_swallows_being_cancelled() -> None
         await asyncio.wait_for(channel.close(), 5)
         assert channel.is_over
 
-    asyncio.run(run())
+    run_apart(run())
     assert swallowed == [1]

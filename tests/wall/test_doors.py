@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from pipeline.wall.doors import Doors, room
+from tests.support.loops import run_apart
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 GET = b"GET / HTTP/1.1\r\nHost: wall\r\n\r\n"
@@ -67,7 +68,7 @@ def play(most: int, scene: Callable[[Stage], Awaitable[None]]) -> None:
         async with stage(most) as this:
             await asyncio.wait_for(scene(this), 20)
 
-    asyncio.run(run())
+    run_apart(run())
 
 
 async def is_ended(streams: Streams) -> bool:
