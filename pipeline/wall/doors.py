@@ -100,8 +100,8 @@ class _Refusal(asyncio.Protocol):
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """A filter of aiohttp's log: what is no HTTP gets its answer, and no traceback of ours for each try."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    """A filter of aiohttp's log: no traceback of ours for what is no HTTP, nor for who hangs up in mid-answer."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | ConnectionResetError))
 
 
 def room() -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
-from pipeline.wall.doors import Doors, room
+from pipeline.wall.doors import Doors, is_news, room
 from tests.support.loops import run_apart
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -176,3 +179,12 @@ def test_connections_that_are_over_take_no_place() -> None:
 
 def test_there_is_room_for_two_thousand_where_so_many_files_may_be_open() -> None:
     assert 1 <= room() <= 2000
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(HttpProcessingError(message="no HTTP"), False), (ConnectionResetError("closing"), False), (KeyError("t"), True)],
+)
+def test_who_talks_no_http_or_hangs_up_in_mid_answer_is_no_news(error: Exception, told: bool) -> None:
+    record = logging.LogRecord("aiohttp.server", logging.ERROR, "", 0, "failed", (), (type(error), error, None))
+    assert is_news(record) is told
