@@ -40,7 +40,8 @@ DAY = 1440
 WHOLE_DAY = (7, 20)
 """Local hours by which counting has begun, and that it has reached, on a day that was measured from end to end."""
 MOST_HOURS_MISSING = 8
-_LEVELS = (100.0, 30.0, 1.0)
+_WIDTHS = sorted({days.smoothing(level) for level in (100.0, 30.0, 1.0)})
+_WIDEST = _WIDTHS[-1]
 
 
 class Leaf(NamedTuple):
@@ -145,12 +146,13 @@ class References:
         for job in jobs:
             made_at = datetime.now(UTC)
             if job.past:
-                for day in sorted({other for week in self._weeks(job) for other in week}):
+                weeks = self._weeks(job)
+                for day in sorted({other for week in weeks for other in week}):
                     if day not in self._sums:
                         rows = self._store.execute(query("read_level_sums"), {"day": day})
                         self._sums[day] = {Leaf(*row[:5]): float(row[5]) for row in rows}
                         yield
-                growths = self._growths(job)
+                growths = self._growths(job, weeks)
                 for first in range(0, DAY, SLICE) if growths else ():
                     self._make_slice(job, first, growths, made_at)
                     yield
@@ -164,10 +166,9 @@ class References:
         ends = [job.day - timedelta(1), *job.past]
         return [days.week(self.calendar, last, job.day, job.academies[0]) for last in ends]
 
-    def _growths(self, job: _Job) -> dict[Leaf, Floats]:
+    def _growths(self, job: _Job, weeks: list[list[date]]) -> dict[Leaf, Floats]:
         """Leaf → by what each of its past days is multiplied."""
         zone = days.school_zone(job.academies[0])
-        weeks = self._weeks(job)
         leaves = {leaf for week in weeks for day in week for leaf in self._sums[day] if leaf.academie in job.academies}
         of_leaf = {leaf: [sum(self._sums[day].get(leaf, 0.0) for day in week) for week in weeks] for leaf in leaves}
         of_zone = [
@@ -249,14 +250,12 @@ def average(
     Returns:
         Hits and visits, (leaves, minutes).
     """
-    width = {days.smoothing(level) for level in _LEVELS}
-    widest = max(width)
-    chosen = _widths(_smooth(hits, widest).mean(axis=1))
-    courses = {minutes: _course(whole, minutes) for minutes in width}
+    chosen = _widths(_smooth(hits, _WIDEST).mean(axis=1))
+    courses = _courses(whole)
 
     def of(counts: Floats) -> Floats:
         usual: Floats = np.zeros(chosen.shape)
-        for minutes in sorted(width):
+        for minutes in _WIDTHS:
             scaled = _smooth(counts, minutes) * courses[minutes][places] * scale[:, :, None]
             usual += (chosen == minutes) * days.usual(scaled, axis=1)
         return usual
@@ -268,16 +267,15 @@ def _widths(level: Floats) -> NDArray[np.int64]:
     return np.asarray(np.vectorize(days.smoothing, otypes=[np.int64])(level))
 
 
-def _course(whole: Floats, minutes: int) -> Floats:
+def _courses(whole: Floats) -> dict[int, Floats]:
     """How each académie went within so many minutes, as finely as its own size lets it be told: 1 on average."""
-    course: Floats = np.ones_like(whole)
-    smooth = _smooth(whole, minutes)
-    own = _widths(_smooth(whole, max(days.smoothing(level) for level in _LEVELS)).mean(axis=1))
-    for finer in sorted({days.smoothing(level) for level in _LEVELS}):
-        if finer < minutes:
-            at = (own == finer)[:, None, :] & (smooth > 0)
-            np.divide(_smooth(whole, finer), smooth, out=course, where=at)
-    return course
+    smooth = {minutes: _smooth(whole, minutes) for minutes in _WIDTHS}
+    own = np.broadcast_to(_widths(smooth[_WIDEST].mean(axis=1))[:, None, :], whole.shape)
+    finest = np.choose(np.searchsorted(_WIDTHS, own), [smooth[minutes] for minutes in _WIDTHS])
+    return {
+        minutes: np.divide(finest, mean, out=np.ones_like(whole), where=(own < minutes) & (mean > 0))
+        for minutes, mean in smooth.items()
+    }
 
 
 def _smooth(counts: Floats, minutes: int) -> Floats:
