@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 from tests.hostile.comparing import CHUNK, CHUNKS_OF_A_RUN, Outcome, run, together
 
@@ -33,8 +34,9 @@ def main() -> int:
     numbers = range(options.first, options.first + -(-options.payloads // per_run))
     began = time.monotonic()
     parts: list[Outcome] = []
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        for number, part in zip(numbers, pool.imap(functools.partial(run, options.seed), numbers), strict=True):
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.processes, spawn) as pool:  # it says so when one of its processes is killed
+        for number, part in zip(numbers, pool.map(functools.partial(run, options.seed), numbers), strict=True):
             parts.append(part)
             for found in part.findings[:_SHOWN]:
                 print(f"run {number}: {found.what}")
