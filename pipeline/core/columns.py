@@ -20,7 +20,7 @@ from pipeline.core.classify import (
     ServiceCodes,
     why_bad_uai,
 )
-from pipeline.core.event import MAX_VALUE_BYTES, UNUSUAL, Event, decode_usual, judge
+from pipeline.core.event import MAX_VALUE_BYTES, UNUSUAL, Event, decode_usual, judge_unusual
 from pipeline.core.fields import Fields, Numbers, Origin, of_events
 from pipeline.core.ids import Ids
 from pipeline.core.instants import NO_INSTANT, Instants
@@ -281,7 +281,7 @@ def _judge(values: Sequence[bytes | None], places: Sequence[int]) -> tuple[list[
             return events, rejects
         except UNUSUAL:
             at = len(events) + len(rejects)
-            verdict = judge(values[at])
+            verdict = judge_unusual(values[at])
             if isinstance(verdict, Event):
                 events.append(verdict)
             else:

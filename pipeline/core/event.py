@@ -48,6 +48,7 @@ UNUSUAL = (msgspec.DecodeError, UnicodeDecodeError, TypeError, RecursionError)
 """What `decode_usual` raises. TypeError: a tombstone has no bytes."""
 
 _FIELDS = msgspec.structs.fields(Event)
+_NAMES = tuple(field.name for field in _FIELDS)
 _REQUIRED = tuple(field.name for field in _FIELDS if field.required)
 _IDS = ("event_id", "visit_id", "visitor_id")
 _MAX_LENGTH = {name: 256 if name == "page" else 64 for name in (f.name for f in _FIELDS)}
@@ -56,14 +57,20 @@ _NO_LIMIT = ("uai", "event_time")  # over-long ones are `bad_uai` and `bad_time`
 
 def judge(value: bytes | None) -> Event | Rejected:
     """The event in a record's value, or why it is rejected (the first four reasons; UAI and time come after)."""
+    if value is not None and len(value) <= MAX_VALUE_BYTES:
+        try:
+            return decode_usual(value)
+        except UNUSUAL:
+            pass
+    return judge_unusual(value)
+
+
+def judge_unusual(value: bytes | None) -> Event | Rejected:
+    """The same for a value that is too large, or that `decode_usual` has refused."""
     if value is None:
         return Rejected(Reason.NOT_JSON, "the record has no value (a tombstone)")
     if len(value) > MAX_VALUE_BYTES:
         return Rejected(Reason.TOO_LARGE, f"the value has {len(value)} bytes, at most {MAX_VALUE_BYTES} are taken")
-    try:
-        return decode_usual(value)
-    except UNUSUAL:
-        pass
     try:
         content = _parse_json(value)
     except ValueError as error:
@@ -73,8 +80,10 @@ def judge(value: bytes | None) -> Event | Rejected:
     missing = [name for name in _REQUIRED if name not in content]
     if missing:
         return Rejected(Reason.MISSING_FIELD, f"missing: {', '.join(missing)}")
-    fields = {name: content[name] for name in (f.name for f in _FIELDS) if name in content}
+    fields = {name: content[name] for name in _NAMES if name in content}
     for name, field in fields.items():
+        if type(field) is str and 0 < len(field) <= 64:  # every field takes that
+            continue
         wrong = _wrong_type(name, field)
         if wrong:
             return Rejected(Reason.WRONG_TYPE, f"{name} {wrong}")

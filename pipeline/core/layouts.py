@@ -205,11 +205,12 @@ def _text(raw: Chars, places: Places, hole: _Hole, differing: Words64, row: int)
     starts = places + hole.piece.size
     lengths = first_quote(words)
     more = np.flatnonzero(lengths == width)
+    unsure = more.size or hole.least
     while more.size:
         step = first_quote([*gather(raw, starts[more] + lengths[more], 32).T])
         lengths[more] += step
         more = more[(step == 32) & (lengths[more] <= hole.most)]
-    if lengths.max(initial=0) > hole.most or lengths.min(initial=hole.least) < hole.least:
+    if unsure and (lengths.max(initial=0) > hole.most or lengths.min(initial=hole.least) < hole.least):
         differing |= ((lengths > hole.most) | (lengths < hole.least)).astype(np.uint64)
     return Text(starts, lengths, words if row >= 0 else ())
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.int64]
 Chars = npt.NDArray[np.uint8]
 
-TAIL = 64
-"""Bytes to follow the last record in its buffer: reading a number looks at less than that behind it."""
+LEAD, TAIL = 16, 64
+"""Bytes before the first record in a buffer and behind the last: whoever reads around a field looks at less."""
 
 _SPACES = np.frombuffer(b" " * 8, "V8")
 _MOST_SHIFT = 63
@@ -43,17 +43,16 @@ def split(raw: bytes | bytearray, bodies: Sequence[tuple[int, int, int]]) -> Pla
 
     Args:
         raw: a buffer with `TAIL` bytes behind the last body.
-        bodies: where each begins and ends, and how many records (not none) it is said to have; the first begins at 0,
-            each other one where the one before it ends.
+        bodies: where each begins and ends, and how many records (not none) it is said to have; each but the first
+            begins where the one before it ends.
 
     Raises:
         NotPlainError: some are not as they should be.
     """
     chars = np.frombuffer(raw, np.uint8)
-    end = bodies[-1][1]
     try:
         counts = np.cumsum([count for _, _, count in bodies])
-        heads, sizes, at = _guess(raw, chars, end, int(counts[-1]))
+        heads, sizes, at = _guess(raw, chars, bodies[0][0], bodies[-1][1], int(counts[-1]))
         begins = np.concatenate(([0], counts[:-1]))
         if heads.size != counts[-1] or heads[begins].tolist() != [begin for begin, _, _ in bodies]:
             raise NotPlainError
@@ -96,17 +95,17 @@ def blank(raw: bytearray, starts: Numbers, ends: Numbers) -> None:
         words[begin + np.minimum(step, size - 8)] = _SPACES
 
 
-def _guess(raw: bytes | bytearray, chars: Chars, end: int, most: int) -> tuple[Numbers, Numbers, Numbers]:
-    """Where each record begins, how long it is, and where it goes on behind that length; the first begins at 0.
+def _guess(raw: bytes | bytearray, chars: Chars, begin: int, end: int, most: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Where each record begins, how long it is, and where it goes on behind that length.
 
     Nearly every record ends with the bracket of its value and a zero for its headers, and such a pair is hardly ever
     anything else. The lengths say where that is wrong.
     """
-    zero = chars[: end - 1] == 0
+    zero = chars[begin : end - 1] == 0
     if np.count_nonzero(zero) > _ZEROS * most + (1 << 16):  # their places would take eight times as much
         raise NotPlainError
-    zeros = np.flatnonzero(zero)
-    heads = np.concatenate(([0], zeros[chars[zeros - 1] == ord("}")] + 1))
+    zeros = np.flatnonzero(zero) + begin
+    heads = np.concatenate(([begin], zeros[chars[zeros - 1] == ord("}")] + 1))
     sizes, at = _numbers(chars, heads)
     wrong = np.flatnonzero(at + sizes != np.append(heads[1:], end))
     if wrong.size:

@@ -19,7 +19,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 from pipeline.transport.expanding import EXPANDED_BYTES, CannotExpand, expand_into
-from pipeline.transport.splitting import TAIL, NotPlainError, Numbers, blank, joined, split
+from pipeline.transport.splitting import LEAD, TAIL, NotPlainError, Numbers, blank, joined, split
 
 MIB = 1 << 20
 BATCH_RECORDS = 20_000
@@ -67,7 +67,8 @@ class Laid(NamedTuple):
 
     def part(self, begin: int, end: int, after: int) -> Laid:
         """The records from `begin` to before `end`, at least one; they keep nothing of the others in memory."""
-        low, high = int(self.starts[begin]), int(max(self.starts[end - 1], self.ends[end - 1]))
+        low = max(0, int(self.starts[begin]) - LEAD)
+        high = int(max(self.starts[end - 1], self.ends[end - 1]))
         starts, ends = self.starts[begin:end] - low, self.ends[begin:end] - low
         timestamps, offsets = self.timestamps[begin:end].copy(), self.offsets[begin:end].copy()
         return Laid(self.raw[low : high + TAIL], starts, ends, timestamps, offsets, after)
@@ -117,7 +118,7 @@ class _Room(threading.local):
     """Where broker batches are expanded, one for each thread; the kernel gives only those pages that are written."""
 
     def __init__(self) -> None:
-        self.room = np.empty(BATCH_BYTES + EXPANDED_BYTES + TAIL, np.uint8)
+        self.room = np.empty(LEAD + BATCH_BYTES + EXPANDED_BYTES + TAIL, np.uint8)
 
 
 _scratch = _Room()
@@ -171,7 +172,7 @@ class Unpacker:
         room = _scratch.room
         heads: list[tuple[int, int, int, int]] = []  # base offset, attributes, base and greatest timestamp
         bodies: list[tuple[int, int, int]] = []
-        size = records = 0
+        size, records = LEAD, 0
         while size < BATCH_BYTES and records < BATCH_RECORDS:
             batch = self._peek()
             if batch is None or (bodies and not batch.plain and not batch.skip):
