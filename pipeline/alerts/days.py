@@ -21,6 +21,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.alerts.sample import ALONE, Floats
 from schemas import reference
@@ -187,13 +188,14 @@ def comparable(
     return found[: 6 if like in WEEKLY else LIKE_DAYS]
 
 
-def smoothing(level: float) -> int:
+def smoothing(level: ArrayLike) -> NDArray[np.int64]:
     """Minutes of the centred mean that each past day is smoothed by.
 
     Args:
-        level: Hits a minute of the leaf around that minute, averaged over 31 minutes.
+        level: Hits a minute of leaves around a minute, averaged over 31 minutes; of any shape, which the answer has.
     """
-    return 3 if level > 60 else 11 if level > 6 else 31
+    of = np.asarray(level)
+    return np.where(of > 60, 3, np.where(of > 6, 11, 31))
 
 
 def week(calendar: Calendar, last: date, like: date, academie: str) -> list[date]:

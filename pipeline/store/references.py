@@ -40,7 +40,7 @@ DAY = 1440
 WHOLE_DAY = (7, 20)
 """Local hours by which counting has begun, and that it has reached, on a day that was measured from end to end."""
 MOST_HOURS_MISSING = 8
-_WIDTHS = sorted({days.smoothing(level) for level in (100.0, 30.0, 1.0)})
+_WIDTHS: list[int] = sorted(set(days.smoothing([100.0, 30.0, 1.0]).tolist()))
 _WIDEST = _WIDTHS[-1]
 
 
@@ -207,7 +207,7 @@ class References:
         whole = np.zeros((len(names), *shape[1:]))
         main = np.array([not leaf.profil for leaf in leaves])
         np.add.at(whole, places[main], hits[main])
-        usual = average(hits, visits, scale, whole, places)
+        usual = average((hits, visits), scale, whole, places)
         inner = slice(first - begin, first - begin + min(SLICE, DAY - first))
         second = _midnight(job.day, zone) + first * 60
         self._write(leaves, second, usual[0][:, inner], usual[1][:, inner], len(starts), made_at)
@@ -235,42 +235,34 @@ class References:
             )
 
 
-def average(
-    hits: Floats, visits: Floats, scale: Floats, whole: Floats, places: NDArray[np.int64]
-) -> tuple[Floats, Floats]:
+def average(counts: Sequence[Floats], scale: Floats, whole: Floats, places: NDArray[np.int64]) -> tuple[Floats, ...]:
     """Smooth each day, scale it, and take what is usual of them, minute by minute.
 
     Args:
-        hits: (leaves, days, minutes) as counted.
-        visits: the same shape; smoothed and averaged as the hits are.
+        counts: (leaves, days, minutes) of hits; then what is to be smoothed and averaged as they are, of that shape.
         scale: (leaves, days).
         whole: (académies, days, minutes) hits of all that belongs to one.
         places: (leaves,) the académie of each.
 
     Returns:
-        Hits and visits, (leaves, minutes).
+        (leaves, minutes) for each of the counts.
     """
-    chosen = _widths(_smooth(hits, _WIDEST).mean(axis=1))
     courses = _courses(whole)
+    widths = days.smoothing(_smooth(counts[0], _WIDEST).mean(axis=1))
+    step = np.broadcast_to(np.searchsorted(_WIDTHS, widths)[:, None, :], counts[0].shape)
 
-    def of(counts: Floats) -> Floats:
-        usual: Floats = np.zeros(chosen.shape)
-        for minutes in _WIDTHS:
-            scaled = _smooth(counts, minutes) * courses[minutes][places] * scale[:, :, None]
-            usual += (chosen == minutes) * days.usual(scaled, axis=1)
-        return usual
+    def of(one: Floats) -> Floats:
+        smooth = [_smooth(one, minutes) * courses[minutes][places] for minutes in _WIDTHS]
+        return days.usual(np.choose(step, smooth) * scale[:, :, None], axis=1)
 
-    return of(hits), of(visits)
-
-
-def _widths(level: Floats) -> NDArray[np.int64]:
-    return np.asarray(np.vectorize(days.smoothing, otypes=[np.int64])(level))
+    return tuple(of(one) for one in counts)
 
 
 def _courses(whole: Floats) -> dict[int, Floats]:
     """How each académie went within so many minutes, as finely as its own size lets it be told: 1 on average."""
     smooth = {minutes: _smooth(whole, minutes) for minutes in _WIDTHS}
-    own = np.broadcast_to(_widths(smooth[_WIDEST].mean(axis=1))[:, None, :], whole.shape)
+    widths = days.smoothing(smooth[_WIDEST].mean(axis=1))
+    own = np.broadcast_to(widths[:, None, :], whole.shape)
     finest = np.choose(np.searchsorted(_WIDTHS, own), [smooth[minutes] for minutes in _WIDTHS])
     return {
         minutes: np.divide(finest, mean, out=np.ones_like(whole), where=(own < minutes) & (mean > 0))

@@ -210,7 +210,7 @@ class TestReferences:
         hits = np.zeros((2, 8, 60))
         hits[0, :, 30] = 31.0  # one page a minute over 31 minutes: smoothed over 31
         hits[1] = np.arange(8)[:, None] * 100.0  # 0, 100 … 700 a minute: 300 to 600 are near 400
-        usual, visits = average(hits, hits / 2, np.ones((2, 8)), np.ones((2, 8, 60)), np.array([0, 1]))
+        usual, visits = average((hits, hits / 2), np.ones((2, 8)), np.ones((2, 8, 60)), np.array([0, 1]))
         assert usual[0, 30] == pytest.approx(1.0)
         assert usual[1, 5] == pytest.approx(450.0)
         assert visits == pytest.approx(usual / 2)
@@ -219,7 +219,7 @@ class TestReferences:
         bell = np.full((2, 8, 60), 400.0)
         bell[0, :, 29:32] = 1_000.0
         hits = np.full((2, 8, 60), 2.0)
-        usual, _ = average(hits, hits / 2, np.ones((2, 8)), bell, np.array([0, 1]))
+        usual, _ = average((hits, hits / 2), np.ones((2, 8)), bell, np.array([0, 1]))
         smoothed = (28 * 400 + 3 * 1_000) / 31
         assert usual[0, 30] == pytest.approx(2.0 * 1_000 / smoothed)
         assert usual[0, 22] == pytest.approx(2.0 * 400 / smoothed)

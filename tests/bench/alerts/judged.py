@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pipeline.alerts import days
 from pipeline.alerts.sample import SPAN_EDGES, TICK_SECONDS, Counts, Leaves, Sample
+from pipeline.store.references import average
 from pipeline.store.school_calendar import calendar_days
 from tests.bench.alerts.country import MINUTES, PROFILS, Doubles, Floats, Ints
 from tests.bench.alerts.series import LeafKey, leaf_keys, profil_keys
@@ -83,11 +84,13 @@ def references(world: World, last_year: bool) -> tuple[Reference, Reference]:
             if not past:
                 continue
             for table, (into, index) in enumerate(zip((main, profils), rows, strict=True)):
-                hits = np.stack([_hits(world, day, table)[index] for day in past])
+                hits = np.stack([_hits(world, day, table)[index] for day in past], axis=1).astype(np.float64)
                 visits = np.stack([_visits(world, day, table)[index].sum(axis=1) for day in past]).sum(axis=0)
-                scales = np.stack([growth.of(day, today, table)[index] for day in past])
-                per_hit[table][index] = visits / np.maximum(hits.sum(axis=(0, 2)), 1.0)
-                into[np.ix_(index, inside)] = _average(hits, scales)[:, local[inside] % MINUTES]
+                scales = np.stack([growth.of(day, today, table)[index] for day in past], axis=1)
+                per_hit[table][index] = visits / np.maximum(hits.sum(axis=(1, 2)), 1.0)
+                whole = hits.sum(axis=0, keepdims=True)
+                (usual,) = average((hits,), scales, whole, np.zeros(len(index), np.int64))
+                into[np.ix_(index, inside)] = usual[:, local[inside] % MINUTES]
                 behind[table][index] = len(past)
     return (
         Reference(leaf_keys(), main, per_hit[0], behind[0]),
@@ -155,39 +158,6 @@ class _Growth:
             for day in days.week(calendar(), last, like, academie):
                 total[mine] += self._totals_of(day)[table][mine]
         return total
-
-
-def _average(hits: Floats, scales: Doubles) -> Floats:
-    """The reference of one académie's leaves from its past days: (days, leaves, minutes) to (leaves, minutes)."""
-    total = np.zeros((*hits.shape[:-1], MINUTES + 1))
-    np.cumsum(hits, axis=-1, out=total[..., 1:])
-    whole = total.sum(axis=1, keepdims=True)
-    # Levels in the middle of each of the steps of `days.smoothing`.
-    smooth = {level: _smooth(total, days.smoothing(level)) for level in (1.0, 10.0, 100.0)}
-    course = {level: _smooth(whole, days.smoothing(level)) for level in smooth}
-    size, size_of_whole = smooth[1.0].mean(axis=0), course[1.0].mean(axis=0)
-    goes = course[1.0].copy()
-    for level in (10.0, 100.0):
-        np.copyto(goes, course[level], where=size_of_whole > level * 0.6)
-    chosen = smooth[1.0] * _ratio(goes, course[1.0])
-    for level in (10.0, 100.0):  # the limits of `days.smoothing` are 6 and 60
-        finer = np.broadcast_to(size > level * 0.6, chosen.shape)
-        as_fine = np.where(size_of_whole > level * 0.6, _ratio(goes, course[level]), 1.0)
-        np.copyto(chosen, smooth[level] * as_fine, where=finer)
-    chosen *= scales[:, :, None].astype(np.float32)
-    mean: Floats = days.usual(chosen.astype(np.float64), axis=0).astype(np.float32)
-    return mean
-
-
-def _ratio(one: Floats, other: Floats) -> Floats:
-    return np.divide(one, other, out=np.ones_like(one), where=other > 0)
-
-
-def _smooth(total: Doubles, width: int) -> Floats:
-    at = np.arange(MINUTES)
-    low, high = np.maximum(at - width // 2, 0), np.minimum(at + width // 2 + 1, MINUTES)
-    smooth: Floats = ((total[..., high] - total[..., low]) / (high - low)).astype(np.float32)
-    return smooth
 
 
 @dataclass(frozen=True, eq=False)
