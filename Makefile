@@ -23,7 +23,7 @@ run: setup
 
 # Three at a time, a file each (tests/conftest.py): most tests wait for servers of their own.
 test: setup lint
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import date
 
 import pytest
@@ -175,19 +175,18 @@ def sleeps_of(admin: Client, work: Callable[[], object]) -> int:
 def test_eight_readers_of_the_native_protocol_who_ask_at_once_cost_as_much_as_one(
     gateway: GatewayHandle, admin: Client
 ) -> None:
-    clients = [connect(gateway, "default", database="bi") for _ in range(READERS)]
-    for client in clients:
-        client.execute("SELECT 1")
-    free = iter(clients)
+    with ExitStack() as opened:
+        clients = [opened.enter_context(closing(connect(gateway, "default", database="bi"))) for _ in range(READERS)]
+        for client in clients:
+            client.execute("SELECT 1")
+        free = iter(clients)
 
-    def one() -> None:
-        assert next(free).execute(SLOW) == BY_NAME
+        def one() -> None:
+            assert next(free).execute(SLOW) == BY_NAME
 
-    alone = sleeps_of(admin, lambda: clients[0].execute(f"{SLOW} LIMIT 9"))
-    assert alone > 0
-    assert sleeps_of(admin, lambda: together(one)) == alone
-    for client in clients:
-        client.close()
+        alone = sleeps_of(admin, lambda: clients[0].execute(f"{SLOW} LIMIT 9"))
+        assert alone > 0
+        assert sleeps_of(admin, lambda: together(one)) == alone
 
 
 @pytest.mark.parametrize("data_format", ["JSONCompact", "CSV"])
