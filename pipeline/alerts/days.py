@@ -15,7 +15,7 @@ A day on which the pipeline measured nothing is no comparable day; a leaf withou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -183,9 +183,22 @@ def comparable(
         ):
             found.append(other)
     if found and not calendar.knows(academie):
-        level = sorted(pages.get(other, 0.0) for other in found)[3 * len(found) // 4]
+        level = _usual_pages(found, pages)
+        if day.weekday() < 5:  # just after a long holiday, nearly all of these days are of it
+            level = max(level, _usual_pages(_working_days(day, measured), pages))
         found = [other for other in found if pages.get(other, 0.0) >= OPEN_SHARE * level]
     return found[: 6 if like in WEEKLY else LIKE_DAYS]
+
+
+def _usual_pages(of: Sequence[date], pages: Mapping[date, float]) -> float:
+    """The upper quartile: what an open day has, where at least a quarter of the days are open."""
+    return sorted(pages.get(day, 0.0) for day in of)[3 * len(of) // 4] if of else 0.0
+
+
+def _working_days(before: date, measured: Collection[date]) -> list[date]:
+    """Those measured of the two weeks before a day."""
+    weeks = (before - timedelta(days=back) for back in range(1, 15))
+    return [day for day in weeks if day.weekday() < 5 and day in measured]
 
 
 def smoothing(level: ArrayLike) -> NDArray[np.int64]:

@@ -224,7 +224,7 @@ class Machine:
             share = float(counts.hits[rows, :OPENING].sum()) / due if due >= rules.LEAST_PAST else rules.SHUT_SHARE
             if rules.OPEN_FROM <= local <= rules.OPEN_TO and share >= rules.OPEN_SHARE:
                 self._opened[name] = int(day)
-            elif share >= rules.SHUT_SHARE:
+            elif share >= rules.SHUT_SHARE or due < rules.SHUT_DUE:
                 found.append(int(at))
         return np.array(found, dtype=np.int64)
 

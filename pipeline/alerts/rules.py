@@ -49,6 +49,8 @@ SPIKE = np.stack([
 """(2, kinds) Least ratio that is."""
 ALONE_SPIKE = 1.6
 """Least ratio of a spike for a series without peers."""
+ALONE_NOISE = 1.12
+"""How much wider a territory without peers is judged: what moves it today is in nobody else's figures."""
 RETURN = 0.07
 """By how much the reference itself has to be left, in the same direction, for the near level to be believed."""
 TICKS_DROP = _levels(n=3, p=3, f=3, a=3, pf=5, af=5, profil=4)
@@ -117,6 +119,8 @@ SILENCE_EVERY, SILENCE_TICKS = 60, 2
 OPEN_SHARE, SHUT_SHARE = 0.5, 0.005
 """A territory without a known calendar is not open until it has been at half of its level today; unless there is next
 to nothing at all, which is no holiday either."""
+SHUT_DUE = 2000.0
+"""Hits of a school day's half hour from which on next to nothing is: of that many, holidays leave some eight visits."""
 OPEN_FROM, OPEN_TO = 8.25 * 3600, 17.0 * 3600
 """Seconds of the local day between which that tells a school day: early and late, holidays are much like it."""
 
@@ -186,6 +190,10 @@ class Verdict:
             unknown = ~found.known[:, level, None, None]
             drop &= unknown | (x <= (1 - drop_by[:, :, None] / 2) * steady)
             spike &= unknown | (x >= (1 + (spike_by[:, :, None] - 1) / 2) * steady)
+        # Nor is what only a drift says that is remembered from before an alert, and may be of that alert's making.
+        remembered = ~found.known[:, :, None]
+        drop &= ~remembered | (x <= (1 - drop_by[:, :, None] / 2) * found.base[:, None, :3])
+        spike &= ~remembered | (x >= (1 + (spike_by[:, :, None] - 1) / 2) * found.base[:, None, :3])
         if learning.any():
             before = (found.base * found.old[:, None])[:, None, :3]
             agreed = x <= (1 - 0.9 * drop_by[:, 0, None, None]) * before
@@ -205,6 +213,7 @@ class Verdict:
         series, memory, window = np.nonzero(drop | spike)
         noise = NOISE[memory, codes[series]] * np.where(learning[series], LEARNING_NOISE, 1.0)
         noise *= np.where(found.known[series, memory] | learning[series], 1.0, UNEXPLAINED)
+        noise *= np.where(alone[series] & (series > 0), ALONE_NOISE, 1.0)
         noise = np.sqrt(noise * noise + found.steep[series] ** 2)
         clumping = CLUMPING[window] * _reloading(found)
         z = sigmas(found.x[series, window], mu[series, memory, window], clumping, noise)
