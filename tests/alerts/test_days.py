@@ -92,6 +92,14 @@ def test_where_no_calendar_is_known_days_of_holidays_are_told_by_their_pages(
     assert len(comparable(calendar, date(2025, 8, 29), "Corse", measured, dict.fromkeys(measured, 3_000.0))) == 8
 
 
+def test_just_after_a_summer_that_nobody_told_the_days_of_summer_are_no_reference(
+    calendar: Calendar, measured: set[date]
+) -> None:
+    pages = {day: 3_000.0 if day < date(2025, 9, 1) else 20_000.0 for day in measured}
+    # All Wednesdays before it but one are of the summer: too few to judge by, and better than those.
+    assert comparable(calendar, date(2025, 9, 10), "Guyane", measured, pages) == [date(2025, 9, 3)]
+
+
 def test_shares_are_compared_over_days_that_are_all_of_school_or_all_of_holidays(calendar: Calendar) -> None:
     # The autumn holidays of 2025 went from 18 October to 2 November.
     after = week(calendar, date(2025, 11, 4), date(2025, 11, 5), "Lyon")

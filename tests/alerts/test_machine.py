@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -234,6 +236,26 @@ def test_what_holds_a_territory_that_has_not_opened_does_not_miss_it() -> None:
         return 0.1 if key[0] == "La Réunion" else 1.0
 
     assert watch(Country(rates=large, story=story), 30, start=MORNING - 6 * 3600) == []
+
+
+def test_a_small_territory_that_has_not_opened_and_has_nothing_at_all_is_on_holiday() -> None:
+    def story(key: Key, second: int) -> float:
+        return 0.0 if key[0] == "La Réunion" else 1.0
+
+    small = {("La Réunion", famille): 6.0 for famille in FAMILLES}
+    assert watch(Country(rates=small, story=story), 30, start=MORNING - 6 * 3600) == []
+    # Of a large one, holidays would leave something.
+    assert told(watch(Country(story=story), 30, start=MORNING - 6 * 3600))[0][1:4] == ("drop", "academie", "La Réunion")
+
+
+def test_a_drift_that_was_wrong_when_it_was_noted_opens_no_alert_after_the_alert() -> None:
+    country = Country(story=outage(ACADEMIE, "Académie D", end=10))
+    machine = Machine()
+    assert [each[0] for each in told(watch(country, 14, machine))] == ["opened", "closed"]
+    state = json.loads(machine.snapshot())
+    assert [each["drift"] for each in state["alerts"]] == [pytest.approx(1.0, abs=0.05)]
+    state["alerts"][0]["drift"] = 2.5
+    assert watch(country, 90, Machine.restore(json.dumps(state).encode())) == []
 
 
 def test_an_alert_that_lasts_for_hours_becomes_the_ordinary() -> None:
