@@ -122,11 +122,14 @@ class Catalogue:
         self.alone[: self.main] = ~self.members[:, np.setdiff1d(np.arange(len(leaves)), alone)].any(axis=1)
         self.territories = np.flatnonzero(self.alone & (self.kind_codes == KIND_CODES["academie"]))
         """The académies among them."""
-        self.inside_territories = [
-            np.flatnonzero(self.alone & (self.academie_of == self.academie_of[at]) & (np.arange(len(names)) != at))
-            for at in self.territories
-        ]
-        """The other series in each."""
+        territory = np.full(len(self.academie_names) + 1, -1, dtype=np.int64)
+        territory[self.academie_of[self.territories]] = self.territories
+        around = np.where(self.alone, territory[self.academie_of], -1)
+        around[self.territories] = -1
+        self.inside = np.flatnonzero(around >= 0)
+        """The other series that lie in one of them."""
+        self.territory_around = around[self.inside]
+        """Which, for each of `inside`."""
         self.famille = _codes(leaves, _FAMILLE)
         self.offset = np.zeros(len(names))
         """Seconds that the local time of the series is ahead of UTC: that of the mainland unless it is elsewhere."""

@@ -18,14 +18,14 @@ outage bends G, q or the level of anyone, and nothing that is already said is sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts import days, peers
 from pipeline.alerts.catalogue import Catalogue
-from pipeline.alerts.sample import SPAN_EDGES, SPANS, Counts, Floats, Sample
+from pipeline.alerts.sample import SPAN_EDGES, SPANS, Counts, Floats, Ints, Sample
 
 Bools = NDArray[np.bool_]
 
@@ -132,6 +132,14 @@ class Expected:
     raw: Floats
     """(WINDOWS,) The country's reference without G, muted or not."""
 
+    def only(self, rows: Ints) -> Expected:
+        """The same of some series; what is not of series stays whole."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _OF_SERIES})
+
+
+_OF_SERIES = ("x", "base", "steady", "q", "old", "freed", "past", "known", "learning", "steep", "share", "pages",
+              "expected_pages")  # fmt: skip
+
 
 def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None, unopened: Sequence[Bools] = ()) -> Expected:
     """What was observed and what was to be expected, for each series of the catalogue.
@@ -145,25 +153,20 @@ def expect(sample: Sample, catalogue: Catalogue, muted: Muted | None, unopened: 
     """
     main = _Columns(sample, sample.main, muted.spans if muted else None, muted.everywhere if muted else None)
     x, due = main.hits[:, :6], main.reference[:, :6]
-    if muted is None:
-        today = peers.growth(x, due, catalogue, by_famille=False)
-    else:
+    kept, kept_due = x, due
+    if muted is not None:
         keep = np.concatenate([~muted.windows, np.ones((len(x), 2), dtype=bool)], axis=1)
-        today = peers.growth(x * keep, due * keep, catalogue, muted.by_famille)
+        kept, kept_due = x * keep, due * keep
+    today = peers.growth(kept, kept_due, catalogue, by_famille=muted is not None and muted.by_famille)
     for rows in unopened:
         seen, usual = x[rows].sum(axis=0), due[rows].sum(axis=0)
         today[rows] = np.divide(seen, usual, out=np.ones_like(seen), where=usual > 0)
     base = due * today
-    now_x, now_base = x, base
-    steady = np.concatenate([due[:, :4] * today[:, 4:5], due[:, :4] * today[:, 5:6]], axis=1)
-    if muted is not None:
-        now_x, now_base = x.copy(), base.copy()
-        now_x[:, :4][muted.windows] = 0
-        now_base[:, :4][muted.windows] = 0
-        steady[np.tile(muted.windows, 2)] = 0
+    now_base = base if muted is None else kept_due * today
+    steady = np.concatenate([kept_due[:, :4] * today[:, 4:5], kept_due[:, :4] * today[:, 5:6]], axis=1)
     visits = np.stack([sample.main.visits, sample.main.reference_visits], axis=1)
     stacked = np.concatenate(
-        [now_x, now_base, sample.main.slope, main.past[:, None], (main.past * main.learning)[:, None], visits,
+        [kept, now_base, sample.main.slope, main.past[:, None], (main.past * main.learning)[:, None], visits,
          main.hits[:, 1:2], sample.main.reference[:, :2].sum(axis=1, keepdims=True), base[:, 1:2], steady], axis=1,
     )  # fmt: skip
     rolled = catalogue.roll.of(stacked)
@@ -389,7 +392,7 @@ def _figures(
 
 def _as_its_territory(prior: Floats, past_x: Floats, past_base: Floats, catalogue: Catalogue) -> Floats:
     """What q is drawn towards: in a territory without peers, whose reference may be of holidays, to its q of today."""
+    drift = (past_x + PRIOR_HITS * prior) / (past_base + PRIOR_HITS)
     prior = prior.copy()
-    for at, inside in zip(catalogue.territories, catalogue.inside_territories, strict=True):
-        prior[inside] *= (past_x[at] + PRIOR_HITS * prior[at]) / (past_base[at] + PRIOR_HITS)
+    prior[catalogue.inside] *= drift[catalogue.territory_around]
     return prior

@@ -214,11 +214,13 @@ class Machine:
         and stays so. Nothing in it is judged, and nothing that holds it beside others misses it.
         """
         counts, found = sample.main, []
-        for at in catalogue.territories:
+        for at in [] if sample.learning else catalogue.territories:
             name, offset = catalogue.keys[at], catalogue.offset[at]
             day, local = divmod(self.t + offset, 86_400.0)
+            if self._opened.get(name) == day:
+                continue
             rows = catalogue.members[at] & (counts.closure < 0)
-            if self._opened.get(name) == day or (counts.days[rows] < days.ENOUGH).any() or sample.learning:
+            if (counts.days[rows] < days.ENOUGH).any():
                 continue
             due = float(counts.reference[rows, :OPENING].sum())
             share = float(counts.hits[rows, :OPENING].sum()) / due if due >= rules.LEAST_PAST else rules.SHUT_SHARE

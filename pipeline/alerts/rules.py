@@ -138,6 +138,14 @@ def _reloading(found: Expected) -> float:
     return max(float(found.pages[0] / max(found.expected_pages[0], 1e-9)), 1.0) if len(found.pages) else 1.0
 
 
+def _far_off(found: Expected, codes: Ints) -> Ints:
+    """The series that any rule may call far off: by the least margins and volumes there are."""
+    x, mu = found.x[:, None, :3], found.base[:, None, :3] * found.q[:, :, None]
+    low = (x <= (1 - DROP.T[codes][:, :, None]) * mu) & (mu >= LEAST_DUE)
+    high = (x >= SPIKE.T[codes][:, :, None] * mu) & (x >= SPIKE_HITS)
+    return np.flatnonzero((low | high).any(axis=(1, 2)))
+
+
 class Verdict:
     """Which series breach at one tick.
 
@@ -151,7 +159,25 @@ class Verdict:
     """
 
     def __init__(self, found: Expected, catalogue: Catalogue, local_seconds: Floats) -> None:
-        codes, alone, learning = catalogue.levels, catalogue.alone, found.learning
+        size = len(catalogue)
+        self.drop: Bools = np.zeros(size, dtype=bool)
+        self.spike: Bools = np.zeros(size, dtype=bool)
+        self.weight = np.zeros(size, dtype=np.int64)
+        self.window = np.full(size, 3)
+        self.memory = np.full(size, FAR)
+        by_day = (local_seconds >= DAY_FROM) & (local_seconds <= DAY_TO)
+        self.leak = self._leak(found, catalogue.levels, catalogue.alone) & by_day
+        # Hardly any series is far enough off at a tick: all else is asked of those only.
+        rows = _far_off(found, catalogue.levels)
+        if rows.size:
+            self._judge(found.only(rows), rows, catalogue, local_seconds[rows], _reloading(found))
+
+    def _judge(
+        self, found: Expected, rows: Ints, catalogue: Catalogue, local_seconds: Floats, reloading: float
+    ) -> None:
+        """Which of some series breach; `found` and `local_seconds` are theirs only."""
+        codes, alone, learning = catalogue.levels[rows], catalogue.alone[rows], found.learning
+        country, profil = rows == 0, rows >= catalogue.main
         x = found.x[:, None, :3]
         mu = found.base[:, None, :3] * found.q[:, :, None]
         drop_by, spike_by = DROP.T[codes], SPIKE.T[codes]
@@ -169,12 +195,12 @@ class Verdict:
             by_day = (local_seconds >= LEARNING_FROM) & (local_seconds <= LEARNING_TO)
             awake = ~learning | ((found.past >= LEARNING_PAST[codes]) & by_day)
             crowded = ~awake & ~alone & NARROW[codes] & (found.past >= CROWD * LEARNING_PAST[codes])
-            crowded[catalogue.main :] = False  # a profil goes to bed all at once
+            crowded &= ~profil  # a profil goes to bed all at once
             drop_by = np.where(crowded[:, None], np.maximum(drop_by, LEARNING_DROP_MOST), drop_by)
         if found.coarse:
-            drop_by, spike_by = drop_by.copy(), spike_by.copy()
-            drop_by[1 : catalogue.main] = np.maximum(drop_by[1 : catalogue.main], COARSE_DROP)
-            spike_by[1 : catalogue.main] = np.maximum(spike_by[1 : catalogue.main], COARSE_SPIKE)
+            others = (~country & ~profil)[:, None]
+            drop_by = np.where(others, np.maximum(drop_by, COARSE_DROP), drop_by)
+            spike_by = np.where(others, np.maximum(spike_by, COARSE_SPIKE), spike_by)
         drop: Bools = (x <= (1 - drop_by[:, :, None]) * mu) & (mu >= LEAST_DUE)
         drop &= ((awake | crowded) & (found.past >= LEAST_PAST))[:, None, None]
         spike: Bools = (x >= spike_by[:, :, None] * mu) & (x >= SPIKE_HITS) & (mu >= SPIKE_DUE)
@@ -203,19 +229,19 @@ class Verdict:
         own = learning[:, None]
         drop[:, 0] &= own | (x[:, 0] <= (1 - RETURN) * found.base[:, :3])
         spike[:, 0] &= own | (x[:, 0] >= (1 + RETURN) * found.base[:, :3])
-        spike[0, :, 0] = False  # a bell that rings in all schools at once
+        spike[country, :, 0] = False  # a bell that rings in all schools at once
         rest = found.share >= LEAST_SHARE
         drop &= rest[:, None, None]
         spike &= rest[:, None, None]
-        if found.coarse and learning[0]:
-            drop[0] = spike[0] = False
+        if found.coarse:
+            drop[country & learning] = spike[country & learning] = False
         # What is far enough off is seldom; only for that are deviations reckoned.
         series, memory, window = np.nonzero(drop | spike)
         noise = NOISE[memory, codes[series]] * np.where(learning[series], LEARNING_NOISE, 1.0)
         noise *= np.where(found.known[series, memory] | learning[series], 1.0, UNEXPLAINED)
-        noise *= np.where(alone[series] & (series > 0), ALONE_NOISE, 1.0)
+        noise *= np.where((alone & ~country)[series], ALONE_NOISE, 1.0)
         noise = np.sqrt(noise * noise + found.steep[series] ** 2)
-        clumping = CLUMPING[window] * _reloading(found)
+        clumping = CLUMPING[window] * reloading
         z = sigmas(found.x[series, window], mu[series, memory, window], clumping, noise)
         night = (local_seconds[series] < DAY_FROM) | (local_seconds[series] > DAY_TO)
         need = np.where(z < 0, SIGMAS_DROP[codes[series]], SIGMAS_SPIKE[codes[series]]) + NIGHT_SIGMAS * night
@@ -228,15 +254,14 @@ class Verdict:
         unsure = ~(strong | patient)
         drop[series[unsure], memory[unsure], window[unsure]] = False
         spike[series[unsure], memory[unsure], window[unsure]] = False
-        self.weight = np.zeros(len(codes), dtype=np.int64)
-        np.maximum.at(self.weight, series, np.where(strong, STRONG, np.where(patient, 1, 0)))
-        self.leak = self._leak(found, codes, alone) & (local_seconds >= DAY_FROM) & (local_seconds <= DAY_TO)
-        flat = (drop | spike).transpose(0, 2, 1).reshape(len(codes), 6)
+        weight = np.zeros(rows.size, dtype=np.int64)
+        np.maximum.at(weight, series, np.where(strong, STRONG, np.where(patient, 1, 0)))
+        flat = (drop | spike).transpose(0, 2, 1).reshape(rows.size, 6)
         first, breached = flat.argmax(axis=1), flat.any(axis=1)
-        self.drop: Bools = np.asarray(drop.any(axis=(1, 2)))
-        self.spike: Bools = np.asarray(spike.any(axis=(1, 2)))
-        self.window = np.where(breached, first // 2, 3)
-        self.memory = np.where(breached, first % 2, 1)
+        self.drop[rows], self.spike[rows] = drop.any(axis=(1, 2)), spike.any(axis=(1, 2))
+        self.weight[rows] = weight
+        self.window[rows] = np.where(breached, first // 2, 3)
+        self.memory[rows] = np.where(breached, first % 2, FAR)
 
     @staticmethod
     def _leak(found: Expected, codes: Ints, alone: Bools) -> Bools:

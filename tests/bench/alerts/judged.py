@@ -28,6 +28,7 @@ FIRST_TICK = SPAN_EDGES[-1]
 LAST_TICK = 86_400 - 2 * 60
 _KNOWN_DAYS = days.LOOKBACK_DAYS + days.GROWTH_DAYS
 _EDGES = np.array(SPAN_EDGES)
+_AROUND = np.array([-420, -120, -180, 120])
 
 
 @cache
@@ -193,23 +194,26 @@ class _Table:
     late: Floats | None = None
     """(leaves, buckets) The part of `hits` that comes late when anything does."""
     _sums: dict[str, Doubles] = field(default_factory=dict)
+    _expected: list[Doubles] = field(default_factory=list)
+    """For each second of a minute in which there is a tick, the reference's pages up to it: (minutes + 1, leaves)."""
 
     def __post_init__(self) -> None:
         self._sums["hits"] = _cumulate(self.hits)
         self._sums["visits"] = _cumulate(self.visits)
-        self._sums["reference"] = _cumulate(self.reference.hits)
+        self._sums["reference"] = total = _cumulate(self.reference.hits)
+        following = np.concatenate([total[1:], total[-1:]])
+        parts = [second / 60.0 for second in range(0, 60, TICK_SECONDS)]
+        self._expected = [total * (1 - part) + following * part for part in parts]
         if self.late is not None:
             self._sums["late"] = _cumulate(self.late)
         seen = np.where(self.hits.T > 0, np.arange(1, BUCKETS + 1, dtype=np.int16)[:, None], 0).astype(np.int16)
         self._last = np.maximum.accumulate(seen, axis=0)
 
-    def expected(self, second: float | Ints) -> Doubles:
-        """The reference's pages since midnight, at any second: array (seconds, leaves)."""
-        at = np.clip(np.atleast_1d(np.asarray(second, dtype=np.float64)) / 60.0, 0, MINUTES)
-        low = np.minimum(at.astype(np.int64), MINUTES - 1)
-        part = (at - low)[:, None]
-        total = self._sums["reference"]
-        sums: Doubles = total[low] * (1 - part) + total[low + 1] * part
+    def expected(self, second: int, away: Ints) -> Doubles:
+        """The reference's pages from midnight to whole minutes away from a tick: array (seconds, leaves)."""
+        minute, rest = divmod(second, 60)
+        at = np.clip(minute + away // 60, 0, MINUTES)
+        sums: Doubles = self._expected[rest // TICK_SECONDS][at]
         return sums
 
     def counts(self, second: int, closure: Ints, late: Late | None) -> Counts:
@@ -219,8 +223,8 @@ class _Table:
         if late is not None and self.late is not None:
             coming = self._sums["late"]
             hits = hits - np.maximum(coming[at] - coming[(second - late.delay) // BUCKET], 0.0)
-        expected = self.expected(second - _EDGES)
-        around = self.expected(np.array([second - 420, second - 120, second - 180, second + 120]))
+        expected = self.expected(second, -_EDGES)
+        around = self.expected(second, _AROUND)
         visits = self._sums["visits"][at[0]] - self._sums["visits"][at[0] - 300 // BUCKET]
         last = self._last[second // BUCKET - 1].astype(np.int64)
         silent = second - np.maximum(last - 1, 0) * BUCKET
