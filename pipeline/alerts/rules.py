@@ -35,8 +35,8 @@ NOISE = np.stack([
 CLUMPING = np.array([2.0, 4.0, 6.0, 7.0])
 """(WINDOWS,) Variance over mean of small counts: a visit is several pages, the longer the window, the more of it."""
 
-SIGMAS_DROP = _levels(n=4.8, p=4.8, f=4.8, a=4.8, pf=5.0, af=5.0, profil=5.2)
-SIGMAS_SPIKE = _levels(n=4.8, p=4.8, f=4.8, a=5.0, pf=5.8, af=6.0, profil=5.4)
+SIGMAS_DROP = _levels(n=4.8, p=4.8, f=4.8, a=4.8, pf=5.3, af=5.3, profil=5.0)
+SIGMAS_SPIKE = _levels(n=5.0, p=5.2, f=5.2, a=5.4, pf=5.8, af=6.2, profil=5.4)
 DROP = np.stack([
     _levels(n=0.18, p=0.16, f=0.17, a=0.20, pf=0.28, af=0.33, profil=0.20),
     _levels(n=0.25, p=0.20, f=0.20, a=0.22, pf=0.35, af=0.40, profil=0.25),
@@ -52,16 +52,21 @@ ALONE_SPIKE = 1.6
 ALONE_NOISE = 1.12
 """How much wider a territory without peers is judged: what moves it today is in nobody else's figures."""
 RETURN = 0.07
-"""By how much the reference itself has to be left, in the same direction, for the near level to be believed."""
-TICKS_DROP = _levels(n=3, p=3, f=3, a=3, pf=5, af=5, profil=4)
+"""By how much the reference itself has to be left, in the same direction, for the near level to be believed; and for
+any surge."""
+TICKS_DROP = _levels(n=3, p=3, f=3, a=3, pf=5, af=5, profil=3)
 TICKS_SPIKE = _levels(n=3, p=3, f=3, a=4, pf=6, af=7, profil=4)
 """Ticks in a row before an alert opens, of a loss and of a surge; twice as many where chance may make one of them."""
 SMALL_HITS, SMALL_TICKS = 60.0, 2
 """Hits a minute below which a series has to breach for so many ticks more: a dozen visits may well pause together."""
 STRONG = 2
-PATIENT_SIGMAS, PATIENT_NOISE = 3.4, 1.2
-"""Standard deviations of chance alone from which on a low minute counts towards an alert at all; and of noise, over
-those that a sure one needs."""
+PATIENT_SIGMAS = _levels(n=3.4, p=3.4, f=4.4, a=3.4, pf=3.4, af=3.4, profil=3.4)
+"""Standard deviations of chance alone from which on a low minute counts towards an alert at all: visits of a small
+famille, such as lessons by video, begin and end together."""
+PATIENT_ALONE = 3.9
+"""The least of these for a series without peers."""
+PATIENT_NOISE = 1.2
+"""The same of noise, over those that a sure minute needs."""
 DAY_FROM, DAY_TO = 6.75 * 3600, 23.0 * 3600
 """Seconds of the local day outside of which a handful of people is all there is, and each of them many pages."""
 NIGHT_SIGMAS = 1.5
@@ -228,7 +233,8 @@ class Verdict:
             spike &= agreed | ~learning[:, None, None]
         own = learning[:, None]
         drop[:, 0] &= own | (x[:, 0] <= (1 - RETURN) * found.base[:, :3])
-        spike[:, 0] &= own | (x[:, 0] >= (1 + RETURN) * found.base[:, :3])
+        # Upwards the far level says no more: it follows a loss that creeps over hours, whose end is no surge.
+        spike &= own[:, :, None] | (x >= (1 + RETURN) * found.base[:, None, :3])
         spike[country, :, 0] = False  # a bell that rings in all schools at once
         rest = found.share >= LEAST_SHARE
         drop &= rest[:, None, None]
@@ -250,7 +256,8 @@ class Verdict:
         # as sure. Not so upwards: one class that opens one page together makes several such minutes.
         by_chance = sigmas(found.x[series, window], mu[series, memory, window], clumping, 0.0 * noise)
         ratio = found.x[series, window] / np.maximum(mu[series, memory, window], 1e-9)
-        patient = (window == 0) & ~night & (by_chance <= -PATIENT_SIGMAS) & (1 - ratio >= PATIENT_NOISE * need * noise)
+        enough = np.where(alone[series], PATIENT_ALONE, PATIENT_SIGMAS[codes[series]])
+        patient = (window == 0) & ~night & (by_chance <= -enough) & (1 - ratio >= PATIENT_NOISE * need * noise)
         unsure = ~(strong | patient)
         drop[series[unsure], memory[unsure], window[unsure]] = False
         spike[series[unsure], memory[unsure], window[unsure]] = False

@@ -13,7 +13,7 @@ from pipeline.alerts.sample import Sample
 from tests.bench.alerts.goals import goals
 from tests.bench.alerts.incidents import AF_DEAD, DEAD, RETRIES, Incident, count, weight_of
 from tests.bench.alerts.judged import Closed, Counted, JudgedDay, Late, Reference
-from tests.bench.alerts.score import Alarm, judge
+from tests.bench.alerts.score import Alarm, judge, made_by
 from tests.bench.alerts.series import keys_of, leaf_keys, members, profil_keys
 from tests.bench.alerts.trial import OURS, Outcome, candidates, watch
 from tests.bench.alerts.world import Rates, World
@@ -103,6 +103,12 @@ def test_a_detector_that_always_fires_is_false_whenever_nothing_happens(
     assert len(alarms) == 12
     assert len(verdict.false) == 9
     assert [(finding.seconds, finding.alarms, finding.named) for finding in verdict.found] == [(620, 3, True)]
+
+
+def test_an_alarm_that_comes_anyway_is_made_by_no_closure() -> None:
+    said = [alarm(TEN), alarm(TEN, key="Lille"), alarm(TEN, direction="spike"), alarm(HALF_PAST)]
+    assert made_by(said, []) == 4
+    assert made_by(said, [alarm(TEN - 600), alarm(HALF_PAST + 620)]) == 3
 
 
 def test_the_detector_finds_a_dead_academie_and_names_it(world: World, rates: Rates, judged: JudgedDay) -> None:

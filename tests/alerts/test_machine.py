@@ -116,7 +116,7 @@ def test_a_lost_profil_is_named_and_not_what_it_used() -> None:
             return 1.0
         return 0.65 if not key[PROFIL] else 0.0 if key[PROFIL] == "PARENT" else 1.0
 
-    assert told(watch(Country(story=story), 20)) == [("opened", "drop", "profil", "PARENT", 5)]
+    assert told(watch(Country(story=story), 20)) == [("opened", "drop", "profil", "PARENT", 4)]
 
 
 def test_people_make_a_spike_and_page_reloads_make_retries() -> None:
@@ -256,6 +256,16 @@ def test_a_drift_that_was_wrong_when_it_was_noted_opens_no_alert_after_the_alert
     assert [each["drift"] for each in state["alerts"]] == [pytest.approx(1.0, abs=0.05)]
     state["alerts"][0]["drift"] = 2.5
     assert watch(country, 90, Machine.restore(json.dumps(state).encode())) == []
+
+
+def test_the_end_of_a_loss_that_crept_below_every_margin_is_no_surge() -> None:
+    def story(key: Key, second: int) -> float:
+        minute = (second - MORNING) / 60
+        if key[ACADEMIE] != "Académie D" or minute >= 200:
+            return 1.0
+        return 1 - 0.36 * min(max(minute, 0) / 150, 1)
+
+    assert watch(Country(story=story), 230) == []
 
 
 def test_an_alert_that_lasts_for_hours_becomes_the_ordinary() -> None:

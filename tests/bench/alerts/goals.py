@@ -63,6 +63,8 @@ def goals(outcomes: Sequence[Outcome]) -> list[Goal]:
     for draw, what in (("closures", "alarms a day, planned closures only"), ("late", "false alarms a day, data late")):
         days_of = [o for o in outcomes if o.draw == draw]
         at_most(what, tally.false_alarms(days_of, OURS), 0, len(days_of))
+        made = [o.made for o in days_of if o.made is not None]
+        at_most(f"{what}: those made by it", sum(made) / max(len(made), 1), 0, len(made))
     late = tally.findings(outcomes, OURS, LATE)
     share(LATE, tally.recall(late), 1.0, len(late))
     return found

@@ -22,6 +22,8 @@ _MOSTLY = 0.5
 _SAME = 0.9
 _AFTER = 300
 """Seconds after an incident within which an alarm may still be owed to it: windows reach back."""
+_ALIKE = 600
+"""Seconds within which an alarm of the same series is the same one, on the same day without what is suspected."""
 _UP = {"drop": "drop", "silence": "drop", "spike": "spike", "retries": "spike"}
 
 
@@ -139,3 +141,15 @@ def _names(rates: Rates, alarm: Alarm, each: Incident) -> bool:
     theirs = members(alarm.kind, alarm.key).astype(np.float64)
     both = float((theirs * each.weight) @ busy)
     return both >= _SAME * max(float(theirs @ busy), float(each.weight @ busy))
+
+
+def made_by(alarms: Sequence[Alarm], anyway: Sequence[Alarm]) -> int:
+    """How many alarms do not come on the same day without what is suspected of having made them."""
+    return sum(
+        not any(
+            (other.kind, other.key, other.direction) == (alarm.kind, alarm.key, alarm.direction)
+            and abs(other.second - alarm.second) <= _ALIKE
+            for other in anyway
+        )
+        for alarm in alarms
+    )

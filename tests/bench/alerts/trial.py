@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from tests.bench.alerts.incidents import (
     count,
 )
 from tests.bench.alerts.judged import FIRST_TICK, LAST_TICK, JudgedDay, Late, midnight, references
-from tests.bench.alerts.score import Alarm, Finding, Verdict, judge
+from tests.bench.alerts.score import Alarm, Finding, Verdict, judge, made_by
 from tests.bench.alerts.world import Rates, World
 
 DAYS = ("ordinary", "wednesday", "zone", "rentree", "first-rentree")
@@ -75,6 +76,9 @@ class Outcome:
     """Processor time of one step of the detector, milliseconds."""
     cpu_seconds: float
     """Of the whole draw."""
+    made: int | None = None
+    """False alarms of the detector that its closures made, or its late data: they do not come on the same day without
+    those. None for other draws."""
 
 
 def read(text: str) -> Outcome:
@@ -127,6 +131,7 @@ def run(trial: Trial, detector: Callable[[], Detector] = Machine, baselines: boo
         planted = _plan(world, rates, dice, trial, draw)
         closed = closures(world, rates, dice) if draw == "closures" else ()
         late = _late(dice, said=draw == "late") if draw.startswith("late") else ()
+        again = copy.deepcopy(dice)
         counted = count(world, rates, dice, planted, closed)
         judged = JudgedDay(world, known, counted, closed, late)
         alarms, seconds, ticks = watch(judged, detector(), _BUSY_FROM if draw in ("full", "slow") else FIRST_TICK)
@@ -134,8 +139,12 @@ def run(trial: Trial, detector: Callable[[], Detector] = Machine, baselines: boo
         verdicts = {
             name: judge(world, rates, planted, each, late if name == OURS else ()) for name, each in said.items()
         }
+        made = None
+        if closed or late:
+            without = JudgedDay(world, known, count(world, rates, again, planted) if closed else counted)
+            made = made_by(verdicts[OURS].false, watch(without, detector())[0])
         spent = time.process_time() - began
-        outcomes.append(Outcome(trial.seed, trial.day, str(on), draw, verdicts, 1_000 * seconds / ticks, spent))
+        outcomes.append(Outcome(trial.seed, trial.day, str(on), draw, verdicts, 1_000 * seconds / ticks, spent, made))
     return outcomes
 
 
