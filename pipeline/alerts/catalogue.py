@@ -24,6 +24,10 @@ _PARTS: dict[Kind, tuple[int, ...]] = {
 comes first here is kept: an exploitant with one platform is that platform."""
 
 
+FEW = 0.2
+"""Of all académies: a series that lies in no more of them moves as one of them does, not as the country."""
+
+
 @dataclass(frozen=True, eq=False)
 class Roll:
     """Sums over leaves by some name of theirs: `Roll.of(columns)` is (names, columns)."""
@@ -105,14 +109,16 @@ class Catalogue:
         for at, members in enumerate(mine):
             if (academies[members] == academies[members[0]]).all():
                 self.academie_of[at] = academies[members[0]]
-        local = self.academie_of >= 0
+        within = np.array([len(np.unique(academies[members])) for members in mine], dtype=np.int64)
+        local = np.zeros(len(names), dtype=bool)
+        local[: self.main] = within <= max(1.0, FEW * len(self.academie_names))
         crossed = np.isin(self.kind_codes, [KIND_CODES["plateforme_famille"], KIND_CODES["academie_famille"]])
         self.levels = np.where(
             local & (self.kind_codes > 0),
             np.where(crossed, KIND_CODES["academie_famille"], KIND_CODES["academie"]),
             self.kind_codes,
         )
-        """Kind code by whose thresholds a series is judged: a platform of one académie is as small as an académie."""
+        """Kind code by whose thresholds a series is judged: that of an académie for a platform of a few of them."""
         # Peers whose ratios are compared: académie × famille where they are large enough, académie × plateforme else.
         self.units = [_Units(leaves, parts) for parts in ((_ACADEMIE, _FAMILLE), (_ACADEMIE, _PLATEFORME))]
         self.groups = sorted({int(group) for group in leaves.group if group >= 0})

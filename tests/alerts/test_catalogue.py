@@ -67,6 +67,13 @@ def test_a_series_of_one_academie_is_judged_as_an_academie() -> None:
     assert level["national", ""] == 0
 
 
+def test_a_platform_in_a_fifth_of_the_academies_is_judged_as_an_academie_and_one_in_more_is_not() -> None:
+    keys = [(f"Académie {number}", "Grande" if number >= 2 else "Petite", "", "notes", "") for number in range(10)]
+    wide = Catalogue(Leaves(tuple(keys), np.zeros(10, np.int64), np.zeros(10, np.int64)), PROFILS)
+    levels = {name: int(wide.levels[at]) for name, at in wide.number.items()}
+    assert (levels["plateforme", "Petite"], levels["plateforme", "Grande"]) == (4, 1)
+
+
 def test_territories_without_peers_keep_their_own_clock() -> None:
     mayotte, neo = CATALOGUE.number["academie", "Mayotte"], CATALOGUE.number["plateforme", "NEO"]
     assert (CATALOGUE.alone[mayotte], CATALOGUE.alone[neo]) == (True, False)

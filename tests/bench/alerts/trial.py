@@ -141,8 +141,10 @@ def run(trial: Trial, detector: Callable[[], Detector] = Machine, baselines: boo
         }
         made = None
         if closed or late:
-            without = JudgedDay(world, known, count(world, rates, again, planted) if closed else counted)
-            made = made_by(verdicts[OURS].false, watch(without, detector())[0])
+            made = 0
+            if false := verdicts[OURS].false:
+                without = JudgedDay(world, known, count(world, rates, again, planted) if closed else counted)
+                made = made_by(false, watch(without, detector())[0])
         spent = time.process_time() - began
         outcomes.append(Outcome(trial.seed, trial.day, str(on), draw, verdicts, 1_000 * seconds / ticks, spent, made))
     return outcomes
