@@ -213,8 +213,10 @@ class Machine:
         Schools of a territory without a known calendar may be on holiday: then it is low from the morning on, evenly,
         and stays so. Nothing in it is judged, and nothing that holds it beside others misses it.
         """
+        if sample.learning:
+            return np.zeros(0, dtype=np.int64)
         counts, found = sample.main, []
-        for at in [] if sample.learning else catalogue.territories:
+        for at in catalogue.territories:
             name, offset = catalogue.keys[at], catalogue.offset[at]
             day, local = divmod(self.t + offset, 86_400.0)
             if self._opened.get(name) == day:

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.alerts import rules
 from pipeline.alerts.change import Change, alert_id
 from pipeline.alerts.machine import Machine
 from pipeline.alerts.sample import Leaves
@@ -266,6 +267,13 @@ def test_the_end_of_a_loss_that_crept_below_every_margin_is_no_surge() -> None:
         return 1 - 0.36 * min(max(minute, 0) / 150, 1)
 
     assert watch(Country(story=story), 230) == []
+
+
+def test_no_rule_has_a_margin_below_those_by_which_series_are_looked_at_more_closely() -> None:
+    assert (rules.LEARNING_DROP >= rules.DROP).all()
+    assert (rules.LEARNING_SPIKE >= rules.SPIKE).all()
+    assert rules.DROP.max() <= min(rules.LEARNING_DROP_MOST, rules.LEARNING_ALONE_DROP)
+    assert rules.SPIKE.max() <= rules.LEARNING_ALONE_SPIKE
 
 
 def test_an_alert_that_lasts_for_hours_becomes_the_ordinary() -> None:
